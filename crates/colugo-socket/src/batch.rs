@@ -1,0 +1,199 @@
+//! `Batch`: the messages of one read, still in the buffer they were read into. Made by a connection, consumed by an inbox or a handler.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::flow::Flow;
+use crate::message::{Message, MessageRef, Meta};
+use crate::peer::Peer;
+
+const MORE: u32 = 1 << 31;
+
+/// Where a frame stands in its buffer. Buffers are smaller than 2 GiB, so the top bit is free for MORE.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    start: u32,
+    len_more: u32,
+}
+
+impl Span {
+    #[inline]
+    pub(crate) fn new(start: usize, len: usize, more: bool) -> Self {
+        Self {
+            start: start as u32,
+            len_more: len as u32 | if more { MORE } else { 0 },
+        }
+    }
+
+    #[inline]
+    pub(crate) fn more(self) -> bool {
+        self.len_more & MORE != 0
+    }
+
+    #[inline]
+    pub(crate) fn start(self) -> usize {
+        self.start as usize
+    }
+
+    #[inline]
+    pub(crate) fn len(self) -> usize {
+        (self.len_more & !MORE) as usize
+    }
+
+    #[inline]
+    pub(crate) fn of(self, buf: &[u8]) -> &[u8] {
+        buf.get(self.start()..self.start() + self.len())
+            .unwrap_or_default()
+    }
+
+    /// The same frame after `cut` octets were taken off the front of the buffer.
+    pub(crate) fn shifted(self, cut: usize) -> Self {
+        Self {
+            start: self.start - cut as u32,
+            len_more: self.len_more,
+        }
+    }
+}
+
+/// Something that stands between two messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mark {
+    /// The messages after it count from here.
+    Stamp(Meta),
+    /// A command for the handler.
+    Command(Span),
+}
+
+/// The whole messages of one read.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) flow: Arc<Flow>,
+    pub(crate) buf: Bytes,
+    pub(crate) spans: Vec<Span>,
+    /// Marks, each with the index of the span it stands before.
+    pub(crate) marks: Vec<(u32, Mark)>,
+    /// Number and time of the first message, unless a mark says otherwise.
+    pub(crate) meta: Option<Meta>,
+    pub(crate) messages: usize,
+}
+
+/// Where in a batch the consumer is.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    batch: Batch,
+    span: usize,
+    mark: usize,
+    meta: Option<Meta>,
+}
+
+/// What stands next in a batch.
+pub(crate) enum Item<'a> {
+    Message(MessageRef<'a>),
+    Command(&'a [u8]),
+}
+
+impl Cursor {
+    pub(crate) fn new(batch: Batch) -> Self {
+        let meta = batch.meta;
+        Self {
+            batch,
+            span: 0,
+            mark: 0,
+            meta,
+        }
+    }
+
+    /// The next message, owned. Commands are passed over.
+    #[inline]
+    pub(crate) fn next_message(&mut self) -> Option<Message> {
+        self.pass_marks();
+        let span = *self.batch.spans.get(self.span)?;
+        let meta = self.take_meta();
+        let peer = &self.batch.peer;
+        if !span.more() && !peer.names_itself() {
+            self.span += 1;
+            return Some(Message::single(self.slice(span), peer.id(), meta));
+        }
+        let mut frames = Vec::with_capacity(4);
+        if peer.names_itself() {
+            frames.push(peer.identity().clone());
+        }
+        while let Some(span) = self.batch.spans.get(self.span) {
+            self.span += 1;
+            frames.push(self.slice(*span));
+            if !span.more() {
+                break;
+            }
+        }
+        Some(Message::many(frames, peer.id(), meta))
+    }
+
+    /// The next message or command, borrowed.
+    pub(crate) fn next_item(&mut self) -> Option<Item<'_>> {
+        while let Some((at, mark)) = self.batch.marks.get(self.mark) {
+            if *at as usize > self.span {
+                break;
+            }
+            self.mark += 1;
+            match mark {
+                Mark::Stamp(meta) => self.meta = Some(*meta),
+                Mark::Command(span) => return Some(Item::Command(span.of(&self.batch.buf))),
+            }
+        }
+        let first = self.span;
+        loop {
+            let span = self.batch.spans.get(self.span)?;
+            self.span += 1;
+            if !span.more() {
+                break;
+            }
+        }
+        let meta = self.take_meta();
+        let spans = self.batch.spans.get(first..self.span)?;
+        Some(Item::Message(MessageRef::new(
+            &self.batch.buf,
+            spans,
+            self.batch.peer.id(),
+            meta,
+        )))
+    }
+
+    pub(crate) fn peer(&self) -> &Arc<Peer> {
+        &self.batch.peer
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.span >= self.batch.spans.len()
+    }
+
+    #[inline]
+    fn pass_marks(&mut self) {
+        while let Some((at, mark)) = self.batch.marks.get(self.mark) {
+            if *at as usize > self.span {
+                return;
+            }
+            if let Mark::Stamp(meta) = mark {
+                self.meta = Some(*meta);
+            }
+            self.mark += 1;
+        }
+    }
+
+    #[inline]
+    fn take_meta(&mut self) -> Option<Meta> {
+        let meta = self.meta?;
+        self.meta = Some(Meta {
+            seq: meta.seq.wrapping_add(1),
+            sent_ns: meta.sent_ns,
+        });
+        Some(meta)
+    }
+
+    #[inline]
+    fn slice(&self, span: Span) -> Bytes {
+        let (start, end) = (span.start(), span.start() + span.len());
+        self.batch.buf.slice(start..end)
+    }
+}

@@ -1,0 +1,198 @@
+//! `Builder`: all settings of a socket, checked once.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use colugo_zmtp::{HandshakeConfig, MAX_IDENTITY, SocketType};
+
+use crate::core::{Core, OnEvent, Sink};
+use crate::error::BuildError;
+use crate::event::{Handler, SocketEvent};
+use crate::inbox::Inbox;
+use crate::kind::Kind;
+use crate::options::{MAX_MESSAGE_LIMIT, Options, Overflow, QueueLimit};
+use crate::runtime::Runtime;
+use crate::socket::Socket;
+
+/// Settings of a socket to be made. See each method for the default.
+///
+/// ```
+/// use colugo_socket::{Overflow, PubSocket};
+/// use std::time::Duration;
+/// let socket = PubSocket::builder().send_queue(100, 1 << 20).overflow(Overflow::Block(Duration::from_secs(1))).build()?;
+/// # Ok::<(), colugo_socket::BuildError>(())
+/// ```
+#[must_use = "a builder makes nothing until build()"]
+pub struct Builder<K: Kind> {
+    options: Options,
+    sink: Option<Sink>,
+    on_event: Option<OnEvent>,
+    kind: PhantomData<K>,
+}
+
+impl<K: Kind> Builder<K> {
+    pub(crate) fn new() -> Self {
+        let overflow = match K::TYPE {
+            SocketType::Pub | SocketType::XPub | SocketType::Router | SocketType::Rep => {
+                Overflow::DropNewest
+            }
+            _ => Overflow::Block(Duration::MAX),
+        };
+        Self {
+            options: Options::new(overflow),
+            sink: None,
+            on_event: None,
+            kind: PhantomData,
+        }
+    }
+
+    /// What REQ, DEALER and ROUTER tell their peers they are called, at most 255 octets. Default: nothing.
+    pub fn identity(mut self, identity: impl Into<Bytes>) -> Self {
+        self.options.identity = Some(identity.into());
+        self
+    }
+
+    /// A property for the handshake. Names of the application's own begin with `X-`.
+    pub fn property(mut self, name: impl Into<String>, value: impl Into<Bytes>) -> Self {
+        self.options.properties.push((name.into(), value.into()));
+        self
+    }
+
+    /// Bound of what waits to be sent, per peer. Default 1000 messages, 16 MiB.
+    pub fn send_queue(mut self, messages: usize, octets: usize) -> Self {
+        self.options.send_queue = QueueLimit { messages, octets };
+        self
+    }
+
+    /// Bound of what was received and waits to be taken, per peer, on top of one read (256 KiB at most). Default 1000 messages, 16 MiB.
+    pub fn receive_queue(mut self, messages: usize, octets: usize) -> Self {
+        self.options.receive_queue = QueueLimit { messages, octets };
+        self
+    }
+
+    /// What happens when a peer's queue is full. Default: PUB and ROUTER drop, the others wait for ever.
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.options.overflow = overflow;
+        self
+    }
+
+    /// Whether only peers that are connected are sent to, and what is queued for one that leaves is dropped and counted.
+    /// Default false: a dialled PUSH or DEALER keeps its queue until the peer is there (again).
+    pub fn immediate(mut self, immediate: bool) -> Self {
+        self.options.immediate = immediate;
+        self
+    }
+
+    /// How long closing waits for what is queued. Default 1 s.
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.options.linger = linger;
+        self
+    }
+
+    /// Largest message, sent or received, all frames together, in octets. Default 64 MiB, at most 1 GiB.
+    pub fn max_message(mut self, octets: usize) -> Self {
+        self.options.max_message = octets;
+        self
+    }
+
+    /// Accepted connections at a time; more are closed at once. Default 1024.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.options.max_connections = connections;
+        self
+    }
+
+    /// How long a handshake may take, from the first octet to the last. Default 5 s.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.options.handshake_timeout = timeout;
+        self
+    }
+
+    /// First and longest pause before dialling again. Default 50 ms and 5 s.
+    pub fn reconnect(mut self, first: Duration, longest: Duration) -> Self {
+        self.options.reconnect = (first, longest);
+        self
+    }
+
+    /// PUB: tells peers that announce `X-Colugo` each message's number and time, and what was dropped for them. Default false.
+    pub fn stamped(mut self, stamped: bool) -> Self {
+        self.options.stamped = stamped;
+        self
+    }
+
+    /// Hands messages to `handler` on the data thread, instead of into an inbox.
+    pub fn handler(mut self, handler: impl Handler) -> Self {
+        self.sink = Some(Sink::Handler(Mutex::new(Box::new(handler))));
+        self
+    }
+
+    /// Puts messages into this inbox; its bound counts, not [`receive_queue`](Self::receive_queue).
+    pub fn inbox(mut self, inbox: Arc<Inbox>) -> Self {
+        self.sink = Some(Sink::Inbox(inbox));
+        self
+    }
+
+    /// Calls `on_event` with what happens to the socket's connections, on the data thread: it must be quick and must not wait.
+    pub fn on_event(mut self, on_event: impl Fn(&SocketEvent) + Send + Sync + 'static) -> Self {
+        self.on_event = Some(Box::new(on_event));
+        self
+    }
+
+    /// Makes the socket.
+    pub fn build(self) -> Result<Socket<K>, BuildError> {
+        self.check()?;
+        let runtime = Runtime::acquire()?;
+        let sends_only = matches!(K::TYPE, SocketType::Pub | SocketType::Push);
+        let sink = self.sink.unwrap_or_else(|| {
+            if sends_only {
+                Sink::Nowhere
+            } else {
+                Sink::Inbox(Arc::new(Inbox::with_limit(self.options.receive_queue)))
+            }
+        });
+        Ok(Socket::new_from(
+            Arc::new(Core::new(
+                K::TYPE,
+                self.options,
+                sink,
+                self.on_event,
+                &runtime,
+            )),
+            runtime,
+        ))
+    }
+
+    fn check(&self) -> Result<(), BuildError> {
+        let options = &self.options;
+        if let Some(identity) = options.identity.as_ref().filter(|i| i.len() > MAX_IDENTITY) {
+            return Err(BuildError::IdentityTooLong(identity.len()));
+        }
+        if options.max_message == 0 || options.max_message > MAX_MESSAGE_LIMIT {
+            return Err(BuildError::MessageLimit(options.max_message));
+        }
+        for limit in [options.send_queue, options.receive_queue] {
+            if limit.messages == 0 || limit.octets == 0 {
+                return Err(BuildError::EmptyQueue);
+            }
+        }
+        let mut config = HandshakeConfig::new(K::TYPE);
+        for property in &options.properties {
+            config.properties.push(property.clone());
+            config
+                .check()
+                .map_err(|_| BuildError::Property(property.0.clone()))?;
+        }
+        Ok(())
+    }
+}
+
+impl<K: Kind> fmt::Debug for Builder<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("kind", &K::TYPE)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,232 @@
+//! `Endpoint`: where a socket listens or dials, parsed once. Knows nothing of sockets; used by every verb that takes an address.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+
+/// An address in ZeroMQ's spelling, for example `tcp://127.0.0.1:5555`.
+///
+/// `tcp://*:0` means every interface and a port chosen by the system; a host name is resolved again at each dial.
+///
+/// ```
+/// use colugo_socket::Endpoint;
+/// let endpoint: Endpoint = "tcp://[::1]:5555".parse()?;
+/// assert_eq!(endpoint.port(), 5555);
+/// assert_eq!(endpoint.to_string(), "tcp://[::1]:5555");
+/// assert!("udp://1.2.3.4:5".parse::<Endpoint>().is_err());
+/// # Ok::<(), colugo_socket::EndpointError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Endpoint {
+    pub(crate) host: Host,
+    pub(crate) port: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Host {
+    Any,
+    Ip(IpAddr),
+    /// An IPv6 address with a scope (link-local).
+    Scoped(Ipv6Addr, u32),
+    Name(String),
+}
+
+/// Why a text is no endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// The transport is not one this library has.
+    #[error("`{0}` is no endpoint: write tcp://HOST:PORT, for example tcp://127.0.0.1:5555")]
+    NotTcp(String),
+    /// The port is missing or no number from 0 to 65535.
+    #[error("`{0}` has no port: write tcp://HOST:PORT with a PORT from 0 to 65535")]
+    NoPort(String),
+    /// The host is empty or no address.
+    #[error("`{0}` has no host: write an address, a name, or * for every interface")]
+    NoHost(String),
+}
+
+impl Endpoint {
+    /// The endpoint of a socket address.
+    pub fn tcp(addr: SocketAddr) -> Self {
+        let host = match addr {
+            SocketAddr::V6(v6) if v6.scope_id() != 0 => Host::Scoped(*v6.ip(), v6.scope_id()),
+            _ => Host::Ip(addr.ip()),
+        };
+        Self {
+            host,
+            port: addr.port(),
+        }
+    }
+
+    /// The port; 0 asks the system for one when binding.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The socket address, where the host is an address and no name.
+    pub fn socket_addr(&self) -> Option<SocketAddr> {
+        match &self.host {
+            Host::Ip(ip) => Some(SocketAddr::new(*ip, self.port)),
+            Host::Scoped(ip, scope) => {
+                Some(std::net::SocketAddrV6::new(*ip, self.port, 0, *scope).into())
+            }
+            Host::Any | Host::Name(_) => None,
+        }
+    }
+
+    /// What to dial for an endpoint that was bound to every interface: this machine itself.
+    pub(crate) fn dialable(&self) -> Self {
+        let host = match &self.host {
+            Host::Any => Host::Ip(Ipv4Addr::LOCALHOST.into()),
+            Host::Ip(ip) if ip.is_unspecified() => match ip {
+                IpAddr::V4(_) => Host::Ip(Ipv4Addr::LOCALHOST.into()),
+                IpAddr::V6(_) => Host::Ip(Ipv6Addr::LOCALHOST.into()),
+            },
+            other => other.clone(),
+        };
+        Self {
+            host,
+            port: self.port,
+        }
+    }
+
+    pub(crate) fn with_port(&self, port: u16) -> Self {
+        Self {
+            host: self.host.clone(),
+            port,
+        }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        let rest = text
+            .strip_prefix("tcp://")
+            .ok_or_else(|| EndpointError::NotTcp(text.into()))?;
+        let (host, port) = rest
+            .rsplit_once(':')
+            .ok_or_else(|| EndpointError::NoPort(text.into()))?;
+        let port = match port {
+            "*" => 0,
+            digits => digits
+                .parse()
+                .map_err(|_| EndpointError::NoPort(text.into()))?,
+        };
+        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+        let host = match bare {
+            Some(v6) => parse_v6(v6).ok_or_else(|| EndpointError::NoHost(text.into()))?,
+            None if host == "*" => Host::Any,
+            None if host.is_empty() || host.contains(['/', ':', '[', ']', ' ']) => {
+                return Err(EndpointError::NoHost(text.into()));
+            }
+            None => host
+                .parse()
+                .map_or_else(|_| Host::Name(host.into()), Host::Ip),
+        };
+        Ok(Self { host, port })
+    }
+}
+
+fn parse_v6(text: &str) -> Option<Host> {
+    if let Ok(ip) = text.parse::<Ipv6Addr>() {
+        return Some(Host::Ip(ip.into()));
+    }
+    let (ip, scope) = text.split_once('%')?;
+    Some(Host::Scoped(ip.parse().ok()?, scope.parse().ok()?))
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let port = self.port;
+        match &self.host {
+            Host::Any => write!(f, "tcp://*:{port}"),
+            Host::Ip(IpAddr::V6(ip)) => write!(f, "tcp://[{ip}]:{port}"),
+            Host::Ip(ip) => write!(f, "tcp://{ip}:{port}"),
+            Host::Scoped(ip, scope) => write!(f, "tcp://[{ip}%{scope}]:{port}"),
+            Host::Name(name) => write!(f, "tcp://{name}:{port}"),
+        }
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(addr: SocketAddr) -> Self {
+        Self::tcp(addr)
+    }
+}
+
+/// What `bind` and `connect` take: an [`Endpoint`], a `SocketAddr`, or a text.
+pub trait ToEndpoint {
+    /// The endpoint meant, or why it is none.
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError>;
+}
+
+impl ToEndpoint for Endpoint {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        Ok(self.clone())
+    }
+}
+
+impl ToEndpoint for SocketAddr {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        Ok(Endpoint::tcp(*self))
+    }
+}
+
+impl ToEndpoint for str {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        self.parse()
+    }
+}
+
+impl ToEndpoint for String {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        self.parse()
+    }
+}
+
+impl<T: ToEndpoint + ?Sized> ToEndpoint for &T {
+    fn to_endpoint(&self) -> Result<Endpoint, EndpointError> {
+        (**self).to_endpoint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_survive_a_round_trip() {
+        for text in [
+            "tcp://127.0.0.1:1",
+            "tcp://[::1]:65535",
+            "tcp://*:0",
+            "tcp://robot.local:5555",
+            "tcp://[fe80::1%3]:7",
+        ] {
+            assert_eq!(
+                text.parse::<Endpoint>().map(|e| e.to_string()),
+                Ok(text.into())
+            );
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in [
+            "",
+            "tcp://",
+            "tcp://:5",
+            "tcp://a",
+            "tcp://a:65536",
+            "ipc://x",
+            "tcp://[::1:5",
+            "tcp://a b:5",
+            "tcp://::1:5",
+        ] {
+            assert!(text.parse::<Endpoint>().is_err(), "{text}");
+        }
+    }
+}

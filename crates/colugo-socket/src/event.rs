@@ -1,0 +1,99 @@
+//! What happens to a socket's links: events for who wants to know, and the handler that gets messages on the data thread.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use colugo_zmtp::HandshakeError;
+
+use crate::endpoint::Endpoint;
+use crate::message::MessageRef;
+use crate::peer::Peer;
+
+/// Why a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DownReason {
+    /// The peer closed the connection.
+    #[error("the peer closed the connection")]
+    Eof,
+    /// The system reported an error: reset, timed out, unreachable.
+    #[error("the connection failed: {0}")]
+    Io(std::io::ErrorKind),
+    /// The peer broke the protocol.
+    #[error("the peer broke the protocol: {0}")]
+    Protocol(String),
+    /// We closed it: disconnect, unbind, close, drop.
+    #[error("closed on this side")]
+    Local,
+}
+
+/// Something that happened to a socket. For logs and monitors; nothing depends on it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum SocketEvent {
+    /// The socket listens.
+    Listening(Endpoint),
+    /// A peer is there: connected and shaken hands.
+    Connected(Arc<Peer>),
+    /// A connection ended.
+    Disconnected(Arc<Peer>, DownReason),
+    /// A connection attempt failed; it will be tried again.
+    DialFailed(Endpoint, std::io::ErrorKind),
+    /// The other side could not shake hands.
+    HandshakeFailed(Option<SocketAddr>, HandshakeFault),
+    /// A connection was accepted and closed at once.
+    Refused(SocketAddr, RefusedWhy),
+    /// Accepting failed, for example for want of file descriptors; it goes on after a pause.
+    AcceptFailed(std::io::ErrorKind),
+    /// A handler panicked; the message it was given is gone, the socket goes on.
+    HandlerPanicked(Arc<Peer>),
+}
+
+/// Why a handshake failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandshakeFault {
+    /// The peer said something wrong, or something we cannot agree to.
+    #[error(transparent)]
+    Peer(#[from] HandshakeError),
+    /// It took too long.
+    #[error("the peer did not finish the handshake in time")]
+    TimedOut,
+    /// The connection ended first.
+    #[error("the connection ended during the handshake")]
+    Eof,
+    /// The system reported an error.
+    #[error("the connection failed during the handshake: {0}")]
+    Io(std::io::ErrorKind),
+}
+
+/// Why an accepted connection was closed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RefusedWhy {
+    /// The socket has as many connections as it may.
+    TooManyConnections,
+}
+
+/// Receives on the data thread, without a queue in between: the fastest way, for callbacks that are short.
+///
+/// One call at a time per socket. `up` comes before any message of that peer, `down` after the last. What takes long here stalls the
+/// thread's other links. Blocking sends and receives give `WouldDeadlock` in here.
+pub trait Handler: Send + 'static {
+    /// A message arrived. On a ROUTER no identity is put in front: `peer.id()` tells whom to answer with `send_to`.
+    fn message(&mut self, peer: &Arc<Peer>, message: MessageRef<'_>);
+    /// A peer is there.
+    fn up(&mut self, peer: &Arc<Peer>) {
+        let _ = peer;
+    }
+    /// A peer is gone.
+    fn down(&mut self, peer: &Arc<Peer>, why: &DownReason) {
+        let _ = (peer, why);
+    }
+    /// A command of ours arrived from a peer that announced `X-Colugo`.
+    fn command(&mut self, peer: &Arc<Peer>, name: &[u8], data: &[u8]) {
+        let _ = (peer, name, data);
+    }
+    /// All messages of one read were handed over.
+    fn batch_end(&mut self) {}
+}

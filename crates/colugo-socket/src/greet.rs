@@ -1,0 +1,84 @@
+//! The handshake of one connection, over a TCP stream, within a deadline.
+
+use std::future::poll_fn;
+use std::io;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use colugo_zmtp::{Handshake, HandshakeConfig, PeerHello, SocketType};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::event::HandshakeFault;
+use crate::options::Options;
+
+/// Room for an honest handshake; more is read as it comes.
+const FIRST_READ: usize = 512;
+
+/// Shakes hands. Gives who is there, and what was read beyond the handshake.
+pub(crate) async fn greet(
+    stream: &mut TcpStream,
+    kind: SocketType,
+    options: &Options,
+    timeout: Duration,
+) -> Result<(PeerHello, BytesMut), HandshakeFault> {
+    match tokio::time::timeout(timeout, exchange(stream, kind, options)).await {
+        Ok(done) => done,
+        Err(_) => Err(HandshakeFault::TimedOut),
+    }
+}
+
+async fn exchange(
+    stream: &mut TcpStream,
+    kind: SocketType,
+    options: &Options,
+) -> Result<(PeerHello, BytesMut), HandshakeFault> {
+    let mut config = HandshakeConfig::new(kind);
+    config.identity.clone_from(&options.identity);
+    config.properties.clone_from(&options.properties);
+    let mut handshake = Handshake::new(config);
+    let mut out = Vec::with_capacity(256);
+    let mut buf = BytesMut::with_capacity(FIRST_READ);
+    loop {
+        handshake.transmit(&mut out);
+        if !out.is_empty() {
+            stream.write_all(&out).await.map_err(fault)?;
+            out.clear();
+        }
+        if stream.read_buf(&mut buf).await.map_err(fault)? == 0 {
+            return Err(HandshakeFault::Eof);
+        }
+        match handshake.receive(&buf) {
+            Ok((consumed, done)) => {
+                buf.advance(consumed.min(buf.len()));
+                if let Some(hello) = done {
+                    handshake.transmit(&mut out);
+                    stream.write_all(&out).await.map_err(fault)?;
+                    return Ok((hello, buf));
+                }
+            }
+            Err(error) => {
+                if let Some(farewell) = error.farewell() {
+                    handshake.transmit(&mut out);
+                    out.extend_from_slice(&farewell);
+                    let _ = stream.write_all(&out).await;
+                }
+                return Err(error.into());
+            }
+        }
+    }
+}
+
+fn fault(error: io::Error) -> HandshakeFault {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => HandshakeFault::Eof,
+        kind => HandshakeFault::Io(kind),
+    }
+}
+
+/// Waits for a stream to take the octets of a farewell before it is closed: unread input would turn the close into a reset.
+pub(crate) async fn part(stream: &mut TcpStream) {
+    let _ = stream.shutdown().await;
+    let drained = poll_fn(|cx| stream.poll_read_ready(cx));
+    let _ = tokio::time::timeout(Duration::from_millis(50), drained).await;
+}

@@ -1,0 +1,343 @@
+//! `Inbox`: received messages until somebody takes them. Connections put whole batches in, under one short lock; consumers take a
+//! batch out and then its messages one by one without touching what the connections touch.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use crate::batch::{Batch, Cursor};
+use crate::error::RecvError;
+use crate::gate::lock;
+use crate::message::Message;
+use crate::options::QueueLimit;
+use crate::runtime;
+
+/// A bounded queue of received messages.
+///
+/// Every receiving socket has one; one that is made by hand can be handed to a socket's builder, or fed by [`push`](Self::push). The bound
+/// holds per link: a link whose messages fill its share is not read until some are taken, so that TCP slows the sender down.
+///
+/// ```
+/// use colugo_socket::{Inbox, Message};
+/// let inbox = Inbox::new(2, 1 << 20);
+/// inbox.push(Message::from("a")).ok();
+/// inbox.push(Message::from("b")).ok();
+/// assert!(inbox.push(Message::from("c")).is_err(), "full");
+/// assert_eq!(inbox.recv()?.payload(), "a");
+/// # Ok::<(), colugo_socket::RecvError>(())
+/// ```
+pub struct Inbox {
+    front: Mutex<Front>,
+    state: Mutex<State>,
+    arrived: Condvar,
+    limit: QueueLimit,
+    notify: OnceLock<Notify>,
+    pub(crate) losses: Losses,
+}
+
+type Notify = Box<dyn Fn() + Send + Sync>;
+
+#[derive(Default)]
+enum Front {
+    #[default]
+    Empty,
+    Batch(Cursor),
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Queued>,
+    messages: usize,
+    octets: usize,
+    sleepers: usize,
+    wakers: Vec<Waker>,
+    closed: bool,
+}
+
+enum Queued {
+    Batch(Batch),
+    One(Message),
+}
+
+/// What publishers' stamps said about messages that did not come.
+#[derive(Debug, Default)]
+pub(crate) struct Losses {
+    pub(crate) explained: AtomicU64,
+    pub(crate) unexplained: AtomicU64,
+    pub(crate) filtered: AtomicU64,
+}
+
+impl Inbox {
+    /// An empty inbox that holds `messages` messages and `octets` octets per link; one message of any size when it is empty.
+    pub fn new(messages: usize, octets: usize) -> Self {
+        Self::with_limit(QueueLimit {
+            messages: messages.max(1),
+            octets: octets.max(1),
+        })
+    }
+
+    pub(crate) fn with_limit(limit: QueueLimit) -> Self {
+        Self {
+            front: Mutex::default(),
+            state: Mutex::default(),
+            arrived: Condvar::new(),
+            limit,
+            notify: OnceLock::new(),
+            losses: Losses::default(),
+        }
+    }
+
+    pub(crate) fn limit(&self) -> QueueLimit {
+        self.limit
+    }
+
+    /// Calls `notify` whenever the inbox goes from empty to not empty, on the thread that made it so, with no lock held.
+    /// Only the first call has an effect. False: there was one already.
+    pub fn set_notify(&self, notify: Box<dyn Fn() + Send + Sync>) -> bool {
+        self.notify.set(notify).is_ok()
+    }
+
+    /// Puts a message in. Gives it back when the inbox is full or closed.
+    pub fn push(&self, message: Message) -> Result<(), Message> {
+        let octets = message.octets();
+        let mut state = lock(&self.state);
+        let full = state.messages >= self.limit.messages
+            || state.octets.saturating_add(octets) > self.limit.octets;
+        if state.closed || (full && state.messages > 0) {
+            return Err(message);
+        }
+        state.messages += 1;
+        state.octets += octets;
+        self.enqueue(state, Queued::One(message));
+        Ok(())
+    }
+
+    /// Takes a batch, whole. The caller has accounted for it with the link's flow.
+    pub(crate) fn deliver(&self, batch: Batch) {
+        let state = lock(&self.state);
+        if state.closed {
+            return;
+        }
+        self.enqueue(state, Queued::Batch(batch));
+    }
+
+    fn enqueue(&self, mut state: std::sync::MutexGuard<'_, State>, item: Queued) {
+        let was_empty = state.queue.is_empty();
+        state.queue.push_back(item);
+        let sleepers = state.sleepers;
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        if sleepers > 1 {
+            self.arrived.notify_all();
+        } else if sleepers == 1 {
+            self.arrived.notify_one();
+        }
+        for waker in wakers {
+            waker.wake();
+        }
+        if was_empty && let Some(notify) = self.notify.get() {
+            notify();
+        }
+    }
+
+    /// The next message; waits for one.
+    pub fn recv(&self) -> Result<Message, RecvError> {
+        self.recv_deadline(None)
+    }
+
+    /// The next message; waits for one, at most `timeout`.
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, RecvError> {
+        match self.try_recv() {
+            Err(RecvError::TimedOut) => self.recv_deadline(Instant::now().checked_add(timeout)),
+            done => done,
+        }
+    }
+
+    /// The next message, if one is there. `TimedOut`: none is.
+    pub fn try_recv(&self) -> Result<Message, RecvError> {
+        self.take(&mut lock(&self.front))
+    }
+
+    /// The next message, as a future. Cancel-safe: a dropped future has taken nothing.
+    pub fn recv_async(&self) -> RecvFuture<'_> {
+        RecvFuture { inbox: self }
+    }
+
+    /// Appends up to `max` messages to `out`; waits for the first, takes the others only if they are there. Gives how many it took.
+    pub fn recv_batch(&self, out: &mut Vec<Message>, max: usize) -> Result<usize, RecvError> {
+        if max == 0 {
+            return Ok(0);
+        }
+        out.push(self.recv()?);
+        let mut front = lock(&self.front);
+        let mut taken = 1;
+        while taken < max {
+            match self.take(&mut front) {
+                Ok(message) => out.push(message),
+                Err(_) => break,
+            }
+            taken += 1;
+        }
+        Ok(taken)
+    }
+
+    /// Whether nothing is there to take.
+    pub fn is_empty(&self) -> bool {
+        let front = lock(&self.front);
+        let rest = match &*front {
+            Front::Empty => true,
+            Front::Batch(cursor) => cursor.is_done(),
+        };
+        rest && lock(&self.state).queue.is_empty()
+    }
+
+    /// Ends the inbox: what is in it can be taken, then receivers get `Closed`.
+    pub fn close(&self) {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        self.arrived.notify_all();
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
+    /// Messages that publishers sent and this side did not get, each with its cause known to the publisher (a full queue, for example).
+    pub fn lost(&self) -> u64 {
+        self.losses.explained.load(Ordering::Relaxed)
+    }
+
+    /// Gaps in publishers' numbers that no publisher explained.
+    pub fn lost_unexplained(&self) -> u64 {
+        self.losses.unexplained.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn take(&self, front: &mut Front) -> Result<Message, RecvError> {
+        if let Front::Batch(cursor) = front
+            && let Some(message) = cursor.next_message()
+        {
+            return Ok(message);
+        }
+        *front = Front::Empty;
+        let mut state = lock(&self.state);
+        loop {
+            match state.queue.pop_front() {
+                Some(Queued::One(message)) => {
+                    state.messages = state.messages.saturating_sub(1);
+                    state.octets = state.octets.saturating_sub(message.octets());
+                    return Ok(message);
+                }
+                Some(Queued::Batch(batch)) => {
+                    drop(state);
+                    batch.flow.taken(batch.messages, batch.buf.len());
+                    let mut cursor = Cursor::new(batch);
+                    if let Some(message) = cursor.next_message() {
+                        *front = Front::Batch(cursor);
+                        return Ok(message);
+                    }
+                    state = lock(&self.state);
+                }
+                None if state.closed => return Err(RecvError::Closed),
+                None => return Err(RecvError::TimedOut),
+            }
+        }
+    }
+
+    fn recv_deadline(&self, deadline: Option<Instant>) -> Result<Message, RecvError> {
+        loop {
+            match self.try_recv() {
+                Err(RecvError::TimedOut) => {}
+                done => return done,
+            }
+            if runtime::on_data_thread() {
+                return Err(RecvError::WouldDeadlock);
+            }
+            self.sleep(deadline)?;
+        }
+    }
+
+    fn sleep(&self, deadline: Option<Instant>) -> Result<(), RecvError> {
+        let mut state = lock(&self.state);
+        while state.queue.is_empty() && !state.closed {
+            state.sleepers += 1;
+            let left = deadline.map(|d| d.saturating_duration_since(Instant::now()));
+            state = match left {
+                None => self
+                    .arrived
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner),
+                Some(left) if left.is_zero() => {
+                    state.sleepers -= 1;
+                    return Err(RecvError::TimedOut);
+                }
+                Some(left) => {
+                    self.arrived
+                        .wait_timeout(state, left)
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .0
+                }
+            };
+            state.sleepers -= 1;
+        }
+        Ok(())
+    }
+
+    fn register(&self, waker: &Waker) -> bool {
+        let mut state = lock(&self.state);
+        if !state.queue.is_empty() || state.closed {
+            return false;
+        }
+        if !state.wakers.iter().any(|w| w.will_wake(waker)) {
+            state.wakers.push(waker.clone());
+        }
+        true
+    }
+
+    /// The next message, for a hand-written future or stream: registers the waker where none is there.
+    pub fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Result<Message, RecvError>> {
+        loop {
+            match self.try_recv() {
+                Err(RecvError::TimedOut) if self.register(cx.waker()) => return Poll::Pending,
+                Err(RecvError::TimedOut) => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Self::with_limit(QueueLimit::default())
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox")
+            .field("limit", &self.limit)
+            .field("losses", &self.losses)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Inbox::recv_async`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct RecvFuture<'a> {
+    inbox: &'a Inbox,
+}
+
+impl Future for RecvFuture<'_> {
+    type Output = Result<Message, RecvError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.inbox.poll_recv(cx)
+    }
+}

@@ -1,0 +1,94 @@
+//! ZeroMQ sockets in safe Rust, without libzmq: PUB, SUB, REQ, REP, DEALER, ROUTER, PUSH, PULL over TCP, for ZMTP 3.0 and 3.1 peers.
+//!
+//! ```
+//! use colugo_socket::{PubSocket, SubSocket};
+//! use std::time::Duration;
+//!
+//! let publisher = PubSocket::new()?;
+//! let endpoint = publisher.bind("tcp://127.0.0.1:0")?;
+//! let subscriber = SubSocket::new()?;
+//! subscriber.subscribe("pose")?;
+//! subscriber.connect(&endpoint)?;
+//!
+//! assert!(publisher.wait_for_subscribers(1, Duration::from_secs(10)), "the first message is not lost");
+//! publisher.send("pose 1 2")?;
+//! assert_eq!(subscriber.recv()?.payload(), "pose 1 2");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Three ways to receive
+//!
+//! One at a time ([`Socket::recv`], `recv_timeout`, `try_recv`, `recv_async`), many at once ([`Socket::recv_batch`]), or borrowed, on the data
+//! thread, without a queue in between ([`Handler`]). No runtime is needed: the futures run on any executor.
+//!
+//! # What is bounded
+//!
+//! Queues in messages and octets ([`QueueLimit`]), messages, frames, commands, handshakes, connections, subscriptions: each with its default in
+//! [`limits`]. What does not fit is refused or dropped, and counted ([`Stats`]).
+//!
+//! # Threads
+//!
+//! All sockets of a process share one data thread, which starts with the first socket and ends with the last.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod batch;
+mod builder;
+mod core;
+mod dial;
+mod endpoint;
+mod error;
+mod event;
+mod flow;
+mod flusher;
+mod gate;
+mod greet;
+mod inbox;
+pub mod kind;
+mod link;
+mod listen;
+mod message;
+mod options;
+mod outbox;
+mod own_topics;
+mod parser;
+mod peer;
+mod request;
+mod runtime;
+mod session;
+mod socket;
+mod stamping;
+mod stats;
+mod writer;
+
+/// Every default and bound, with its unit and reason.
+pub mod limits {
+    pub use crate::options::{
+        CONNECT_TIMEOUT, DROP_WAIT, HANDSHAKE_TIMEOUT, HEALTHY_AFTER, LINGER, MAX_COMMAND,
+        MAX_CONNECTIONS_DEFAULT, MAX_FRAMES, MAX_MESSAGE_DEFAULT, MAX_MESSAGE_LIMIT, RECONNECT,
+    };
+}
+
+pub use builder::Builder;
+pub use bytes::Bytes;
+pub use colugo_zmtp::{HandshakeError, SocketType};
+pub use endpoint::{Endpoint, EndpointError, ToEndpoint};
+pub use error::{BindError, BuildError, ConnectError, RecvError, SendError, SubscribeError};
+pub use event::{DownReason, Handler, HandshakeFault, RefusedWhy, SocketEvent};
+pub use inbox::{Inbox, RecvFuture};
+pub use message::{LinkId, Message, MessageRef, Meta, Outgoing};
+pub use options::{Overflow, QueueLimit};
+pub use peer::Peer;
+pub use runtime::on_data_thread;
+pub use socket::{
+    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket,
+    SubSocket,
+};
+pub use stats::{Sent, Stats};

@@ -1,0 +1,92 @@
+//! Every bound and setting of a socket: default, unit, reason. Nothing here does anything.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// Bound of a queue: it is full when either number is reached. An empty queue takes one message of any legal size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueLimit {
+    /// Messages. Default 1000, as in libzmq.
+    pub messages: usize,
+    /// Octets. Default 16 MiB: libzmq has no such bound, so that a thousand large messages fill the memory.
+    pub octets: usize,
+}
+
+impl Default for QueueLimit {
+    fn default() -> Self {
+        Self {
+            messages: 1000,
+            octets: 16 << 20,
+        }
+    }
+}
+
+/// What happens to a message for a peer whose queue is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// The message is dropped for that peer, and counted: ZeroMQ's own way for PUB and ROUTER.
+    DropNewest,
+    /// The sender waits for room, at most so long; then the message is dropped for that peer, and counted.
+    /// `Duration::MAX` waits for ever.
+    Block(Duration),
+}
+
+/// Largest message by default, all frames together: 64 MiB.
+pub const MAX_MESSAGE_DEFAULT: usize = 64 << 20;
+/// Largest settable message: positions in a read buffer are 31 bits wide.
+pub const MAX_MESSAGE_LIMIT: usize = 1 << 30;
+/// Frames of one message at most: an honest message has a handful.
+pub const MAX_FRAMES: usize = 1024;
+/// Octets of a command after the handshake at most.
+pub const MAX_COMMAND: u64 = 64 << 10;
+/// Accepted connections of one socket by default.
+pub const MAX_CONNECTIONS_DEFAULT: usize = 1024;
+/// From the first octet to READY, absolute: dripping octets do not extend it.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// First and longest pause before dialling again; the pause doubles, with full jitter.
+pub const RECONNECT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// A link that lived so long starts with the first pause again.
+pub const HEALTHY_AFTER: Duration = Duration::from_secs(10);
+/// How long closing waits for what is queued.
+pub const LINGER: Duration = Duration::from_secs(1);
+/// How long dropping a socket may block its thread.
+pub const DROP_WAIT: Duration = Duration::from_millis(100);
+/// One TCP connection attempt.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) identity: Option<Bytes>,
+    pub(crate) properties: Vec<(String, Bytes)>,
+    pub(crate) send_queue: QueueLimit,
+    pub(crate) receive_queue: QueueLimit,
+    pub(crate) overflow: Overflow,
+    pub(crate) immediate: bool,
+    pub(crate) linger: Duration,
+    pub(crate) max_message: usize,
+    pub(crate) max_connections: usize,
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) reconnect: (Duration, Duration),
+    pub(crate) stamped: bool,
+}
+
+impl Options {
+    pub(crate) fn new(overflow: Overflow) -> Self {
+        Self {
+            identity: None,
+            properties: Vec::new(),
+            send_queue: QueueLimit::default(),
+            receive_queue: QueueLimit::default(),
+            overflow,
+            immediate: false,
+            linger: LINGER,
+            max_message: MAX_MESSAGE_DEFAULT,
+            max_connections: MAX_CONNECTIONS_DEFAULT,
+            handshake_timeout: HANDSHAKE_TIMEOUT,
+            reconnect: RECONNECT,
+            stamped: false,
+        }
+    }
+}

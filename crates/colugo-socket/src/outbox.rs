@@ -1,0 +1,247 @@
+//! `Outbox`: the framed octets one link still has to write. Small messages are framed straight into one buffer, large ones kept as they are.
+//! Knows no socket; the lock around it is the link's.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use colugo_zmtp::{Command, Stamp, parse_header, put_frame, put_header};
+
+use crate::message::Outgoing;
+use crate::options::QueueLimit;
+use crate::stamping::Stamping;
+
+/// From this size on a frame is queued as it is, and written from where it lies.
+const SHARE_FROM: usize = 16 << 10;
+
+/// What waits to be written.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    /// Sealed pieces, in order, before `tail`.
+    chunks: VecDeque<Bytes>,
+    tail: Vec<u8>,
+    messages: usize,
+    octets: usize,
+    /// A connection is there to write to.
+    pub(crate) session: bool,
+    /// Somebody has the writer's role: will write, or has handed it on.
+    pub(crate) writer: bool,
+    pub(crate) stamping: Option<Stamping>,
+}
+
+/// Pieces taken from an outbox, all whole messages, being written.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) chunks: VecDeque<Bytes>,
+    pub(crate) tail: Vec<u8>,
+}
+
+impl Outbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tail.is_empty() && self.chunks.is_empty()
+    }
+
+    pub(crate) fn is_full(&self, limit: QueueLimit) -> bool {
+        self.messages >= limit.messages || self.octets >= limit.octets
+    }
+
+    /// Frames a message: `head` frames first, then the body's.
+    #[inline]
+    pub(crate) fn push(&mut self, head: &[&[u8]], body: &Outgoing<'_>) {
+        let before = self.tail.len();
+        for frame in head {
+            put_frame(&mut self.tail, frame, true);
+        }
+        match body {
+            Outgoing::Slice(slice) if slice.len() < SHARE_FROM => {
+                put_frame(&mut self.tail, slice, false);
+                self.octets += self.tail.len() - before;
+            }
+            Outgoing::Slice(slice) => self.push_large(Bytes::copy_from_slice(slice), false),
+            Outgoing::Owned(bytes) => self.push_owned(bytes, false),
+            Outgoing::Parts(parts) => self.push_parts(parts),
+            Outgoing::Frames(parts) => self.push_parts(parts),
+        }
+        self.messages += 1;
+    }
+
+    fn push_parts(&mut self, parts: &[Bytes]) {
+        match parts.split_last() {
+            None => self.push_owned(&Bytes::new(), false),
+            Some((last, before)) => {
+                for part in before {
+                    self.push_owned(part, true);
+                }
+                self.push_owned(last, false);
+            }
+        }
+    }
+
+    fn push_owned(&mut self, bytes: &Bytes, more: bool) {
+        if bytes.len() >= SHARE_FROM {
+            self.push_large(bytes.clone(), more);
+        } else {
+            put_frame(&mut self.tail, bytes, more);
+            self.octets += bytes.len() + 2;
+        }
+    }
+
+    fn push_large(&mut self, bytes: Bytes, more: bool) {
+        put_header(&mut self.tail, bytes.len(), more, false);
+        self.octets += bytes.len() + 9;
+        self.seal();
+        self.chunks.push_back(bytes);
+    }
+
+    fn seal(&mut self) {
+        if !self.tail.is_empty() {
+            self.chunks.push_back(std::mem::take(&mut self.tail).into());
+        }
+    }
+
+    /// Frames something that is no message: a command, or a subscription in either form. Not counted as a message, but its octets are.
+    pub(crate) fn push_control(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let before = self.tail.len();
+        write(&mut self.tail);
+        self.octets += self.tail.len().saturating_sub(before);
+    }
+
+    pub(crate) fn push_stamp(&mut self, stamp: Stamp) {
+        Command::Stamp(stamp).encode(&mut self.tail);
+    }
+
+    /// Hands everything to a writer whose `taken` is written out; its buffers are used again.
+    pub(crate) fn take_into(&mut self, taken: &mut Taken) {
+        taken.tail.clear();
+        std::mem::swap(&mut self.tail, &mut taken.tail);
+        std::mem::swap(&mut self.chunks, &mut taken.chunks);
+        self.messages = 0;
+        self.octets = 0;
+    }
+
+    pub(crate) fn messages(&self) -> usize {
+        self.messages
+    }
+
+    pub(crate) fn clear(&mut self) -> usize {
+        self.chunks = VecDeque::new();
+        self.tail = Vec::new();
+        self.octets = 0;
+        std::mem::take(&mut self.messages)
+    }
+
+    /// After a lost connection: keeps the messages of which the system has not taken every octet, without the commands among them.
+    /// `taken` is what was being written, `written` how much of it was.
+    pub(crate) fn restore(&mut self, taken: Taken, written: usize) {
+        let mut rest = Self::default();
+        let first = taken.chunks.into_iter().chain([Bytes::from(taken.tail)]);
+        let second = std::mem::take(&mut self.chunks)
+            .into_iter()
+            .chain([Bytes::from(std::mem::take(&mut self.tail))]);
+        let mut stream = Stream {
+            chunks: first.chain(second).filter(|c| !c.is_empty()).collect(),
+            position: 0,
+        };
+        while let Some((frames, end)) = stream.next_message() {
+            if end > written && !frames.is_empty() {
+                rest.push(&[], &Outgoing::Frames(frames));
+            }
+        }
+        self.chunks = rest.chunks;
+        self.tail = rest.tail;
+        self.messages = rest.messages;
+        self.octets = rest.octets;
+    }
+}
+
+/// Reads framed octets back, over the borders of pieces.
+struct Stream {
+    chunks: VecDeque<Bytes>,
+    position: usize,
+}
+
+impl Stream {
+    /// The frames of the next message (none for a command) and the position after it.
+    fn next_message(&mut self) -> Option<(Vec<Bytes>, usize)> {
+        let mut frames = Vec::new();
+        loop {
+            while self.chunks.front().is_some_and(Bytes::is_empty) {
+                self.chunks.pop_front();
+            }
+            // A header never crosses a border: it is framed in one go.
+            let header = parse_header(self.chunks.front()?).ok().flatten()?;
+            self.take(header.header_len)?;
+            let body = self.take(usize::try_from(header.body_len).ok()?)?;
+            if header.command {
+                return Some((Vec::new(), self.position));
+            }
+            frames.push(body);
+            if !header.more {
+                return Some((frames, self.position));
+            }
+        }
+    }
+
+    fn take(&mut self, len: usize) -> Option<Bytes> {
+        if len == 0 {
+            return Some(Bytes::new());
+        }
+        while self.chunks.front().is_some_and(Bytes::is_empty) {
+            self.chunks.pop_front();
+        }
+        let chunk = self.chunks.front_mut()?;
+        if chunk.len() < len {
+            return None;
+        }
+        self.position += len;
+        Some(chunk.split_to(len))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn octets(outbox: &mut Outbox) -> Vec<u8> {
+        let mut taken = Taken::default();
+        outbox.take_into(&mut taken);
+        let mut all: Vec<u8> = taken.chunks.iter().flat_map(|c| c.to_vec()).collect();
+        all.extend_from_slice(&taken.tail);
+        all
+    }
+
+    #[test]
+    fn messages_are_framed_in_order() {
+        let mut outbox = Outbox::default();
+        outbox.push(&[b"id", b""], &Outgoing::Slice(b"q"));
+        outbox.push(&[], &Outgoing::Owned(Bytes::from(vec![7; SHARE_FROM])));
+        outbox.push(&[], &Outgoing::Slice(b"z"));
+        assert_eq!(outbox.messages(), 3);
+        let all = octets(&mut outbox);
+        assert_eq!(all.get(..9), Some(&b"\x01\x02id\x01\x00\x00\x01q"[..]));
+        assert_eq!(all.get(9..18), Some(&[2, 0, 0, 0, 0, 0, 0, 0x40, 0][..]));
+        assert_eq!(all.len(), 9 + 9 + SHARE_FROM + 3);
+        assert!(outbox.is_empty() && outbox.messages() == 0);
+    }
+
+    #[test]
+    fn what_was_not_wholly_written_is_kept_and_commands_are_not() {
+        for written in 0..40 {
+            let mut outbox = Outbox::default();
+            outbox.push(&[], &Outgoing::Slice(b"first"));
+            outbox.push_control(|out| Command::Pong { context: b"" }.encode(out));
+            outbox.push(&[b"a"], &Outgoing::Slice(b"second"));
+            let mut taken = Taken::default();
+            outbox.take_into(&mut taken);
+            outbox.push(&[], &Outgoing::Slice(b"third"));
+            outbox.restore(taken, written);
+            // "first" ends at 7, the PONG at 14, "second" at 25; "third" had not been taken.
+            let expected = match written {
+                0..7 => 3,
+                7..25 => 2,
+                25..32 => 1,
+                _ => 0,
+            };
+            assert_eq!(outbox.messages(), expected, "{written}");
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! `Parser`: the octets of one connection on their way to whole messages. Answers what needs no application: subscriptions, PING, stamps.
+//! Does no I/O; its buffer grows with the octets that came, never with the size a header claims.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::{Buf, Bytes, BytesMut};
+use colugo_zmtp::{
+    Command, CommandError, FrameError, FrameHeader, SocketType, Stamp, parse_header,
+    parse_subscription_message,
+};
+
+use crate::batch::{Batch, Mark, Span};
+use crate::core::{Core, Sink};
+use crate::flow::Flow;
+use crate::link::Link;
+use crate::message::Meta;
+use crate::options::{MAX_COMMAND, MAX_FRAMES};
+use crate::peer::Peer;
+use crate::stamping;
+
+/// A batch this much smaller than its buffer is copied out, so that a kept message does not pin the whole buffer.
+const COPY_BELOW: usize = 4096;
+
+/// How a peer broke the protocol after the handshake.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Fault {
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error("a command of {0} octets, at most {MAX_COMMAND} are taken")]
+    CommandTooLarge(u64),
+    #[error("a message of at least {octets} octets, the limit here is {limit}")]
+    MessageTooLarge { octets: u64, limit: usize },
+    #[error("a message of more than {MAX_FRAMES} frames")]
+    TooManyFrames,
+    #[error("more or longer subscriptions than are taken")]
+    Subscriptions,
+    #[error("the peer reports an error: {0}")]
+    Error(String),
+}
+
+pub(crate) struct Parser {
+    core: Arc<Core>,
+    link: Arc<Link>,
+    peer: Arc<Peer>,
+    flow: Arc<Flow>,
+    buf: BytesMut,
+    /// Start of the first message that is not whole, and of the first frame not looked at.
+    start: usize,
+    pos: usize,
+    /// Frames of whole messages, then those of the message that is not.
+    spans: Vec<Span>,
+    whole_spans: usize,
+    messages: usize,
+    /// Octets of the message that is not whole.
+    partial_octets: u64,
+    /// Octets still to come of the frame at `pos`, as far as is known.
+    missing: usize,
+    marks: Vec<(u32, Mark)>,
+    /// Number and time of the first message of the batch, and of the next one.
+    batch_meta: Option<Meta>,
+    next_meta: Option<Meta>,
+}
+
+impl Parser {
+    pub(crate) fn new(
+        core: Arc<Core>,
+        link: Arc<Link>,
+        peer: Arc<Peer>,
+        flow: Arc<Flow>,
+        buf: BytesMut,
+    ) -> Self {
+        Self {
+            core,
+            link,
+            peer,
+            flow,
+            buf,
+            start: 0,
+            pos: 0,
+            spans: Vec::new(),
+            whole_spans: 0,
+            messages: 0,
+            partial_octets: 0,
+            missing: 0,
+            marks: Vec::new(),
+            batch_meta: None,
+            next_meta: None,
+        }
+    }
+
+    /// The buffer, with room for at least `room` octets.
+    pub(crate) fn buffer(&mut self, room: usize) -> &mut BytesMut {
+        if self.buf.capacity() - self.buf.len() < room.min(8 << 10)
+            || self.buf.capacity() - self.buf.len() < room / 2
+        {
+            self.buf.reserve(room);
+        }
+        &mut self.buf
+    }
+
+    pub(crate) fn missing(&self) -> usize {
+        self.missing
+    }
+
+    /// Nothing to read: an idle peer holds no buffer.
+    pub(crate) fn on_idle(&mut self) {
+        if self.buf.is_empty() {
+            self.buf = BytesMut::new();
+        }
+    }
+
+    /// Looks at all frames that are whole.
+    pub(crate) fn parse(&mut self) -> Result<(), Fault> {
+        loop {
+            let rest = self.buf.get(self.pos..).unwrap_or_default();
+            let Some(header) = parse_header(rest)? else {
+                self.missing = 0;
+                return Ok(());
+            };
+            let body = self.check(header)?;
+            let whole = header.header_len + body;
+            if rest.len() < whole {
+                self.missing = whole - rest.len();
+                return Ok(());
+            }
+            let span = Span::new(self.pos + header.header_len, body, header.more);
+            self.pos += whole;
+            if header.command {
+                self.command(span)?;
+            } else {
+                self.spans.push(span);
+                if header.more {
+                    self.partial_octets += header.body_len;
+                } else {
+                    self.on_message()?;
+                }
+            }
+            if self.spans.len() == self.whole_spans {
+                self.start = self.pos;
+            }
+        }
+    }
+
+    #[inline]
+    fn check(&self, header: FrameHeader) -> Result<usize, Fault> {
+        if header.command {
+            if header.body_len > MAX_COMMAND {
+                return Err(Fault::CommandTooLarge(header.body_len));
+            }
+        } else {
+            let octets = self.partial_octets.saturating_add(header.body_len);
+            let limit = self.core.options.max_message;
+            if octets > limit as u64 {
+                return Err(Fault::MessageTooLarge { octets, limit });
+            }
+            if self.spans.len() - self.whole_spans >= MAX_FRAMES {
+                return Err(Fault::TooManyFrames);
+            }
+        }
+        Ok(header.body_len as usize)
+    }
+
+    #[inline]
+    fn on_message(&mut self) -> Result<(), Fault> {
+        self.partial_octets = 0;
+        if let Some(meta) = &mut self.next_meta {
+            meta.seq = meta.seq.wrapping_add(1);
+        }
+        match self.core.kind {
+            SocketType::Sub if !self.core.takes_all.load(Ordering::Relaxed) => self.filter(),
+            SocketType::Pub | SocketType::XPub => return self.subscription_message(),
+            _ => {}
+        }
+        if self.spans.len() > self.whole_spans {
+            self.messages += 1;
+            self.whole_spans = self.spans.len();
+        }
+        Ok(())
+    }
+
+    /// A SUB filters again on receipt: a cancelled subscription may be on its way still.
+    fn filter(&mut self) {
+        let topic = self
+            .spans
+            .get(self.whole_spans)
+            .map(|s| s.of(&self.buf))
+            .unwrap_or_default();
+        if !self.core.wants_own(topic) {
+            self.spans.truncate(self.whole_spans);
+            if let Some(meta) = self.next_meta {
+                self.mark(Mark::Stamp(meta));
+            }
+        }
+    }
+
+    /// To a PUB come subscriptions in the old form; anything else is not for it.
+    fn subscription_message(&mut self) -> Result<(), Fault> {
+        let first = self
+            .spans
+            .get(self.whole_spans)
+            .map(|s| s.of(&self.buf))
+            .unwrap_or_default();
+        let fits = match parse_subscription_message(first) {
+            Some((wanted, prefix)) => self.link.subscribe(prefix, wanted),
+            None => {
+                self.core.counters.ignored.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+        };
+        self.spans.truncate(self.whole_spans);
+        self.core.peers_changed.notify();
+        if fits {
+            Ok(())
+        } else {
+            Err(Fault::Subscriptions)
+        }
+    }
+
+    fn command(&mut self, span: Span) -> Result<(), Fault> {
+        let body = span.of(&self.buf);
+        match Command::parse(body)? {
+            Command::Ping { context, .. } => self
+                .core
+                .control(&self.link, |out| Command::Pong { context }.encode(out)),
+            Command::Subscribe(prefix) => return self.subscription(prefix, true),
+            Command::Cancel(prefix) => return self.subscription(prefix, false),
+            Command::Stamp(stamp) if self.peer.is_colugo() => self.stamp(&stamp),
+            Command::Error { reason } => {
+                return Err(Fault::Error(
+                    String::from_utf8_lossy(reason).escape_debug().to_string(),
+                ));
+            }
+            Command::Unknown { .. }
+                if self.peer.is_colugo() && matches!(self.core.sink, Sink::Handler(_)) =>
+            {
+                self.mark(Mark::Command(span));
+            }
+            Command::Pong { .. } | Command::Ready(_) => {}
+            _ => {
+                self.core
+                    .counters
+                    .unknown_commands
+                    .fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    fn subscription(&self, prefix: &[u8], wanted: bool) -> Result<(), Fault> {
+        if !matches!(self.core.kind, SocketType::Pub | SocketType::XPub) {
+            return Ok(());
+        }
+        let fits = self.link.subscribe(prefix, wanted);
+        self.core.peers_changed.notify();
+        if fits {
+            Ok(())
+        } else {
+            Err(Fault::Subscriptions)
+        }
+    }
+
+    fn stamp(&mut self, stamp: &Stamp) {
+        let (explained, filtered, unexplained) =
+            stamping::missing(self.next_meta.map(|m| m.seq), stamp);
+        if let Sink::Inbox(inbox) = &self.core.sink {
+            inbox
+                .losses
+                .explained
+                .fetch_add(explained, Ordering::Relaxed);
+            inbox.losses.filtered.fetch_add(filtered, Ordering::Relaxed);
+            inbox
+                .losses
+                .unexplained
+                .fetch_add(unexplained, Ordering::Relaxed);
+        }
+        self.core
+            .counters
+            .lost
+            .fetch_add(explained, Ordering::Relaxed);
+        self.core
+            .counters
+            .lost_unexplained
+            .fetch_add(unexplained, Ordering::Relaxed);
+        let meta = Meta {
+            seq: stamp.seq,
+            sent_ns: stamp.time_ns,
+        };
+        self.next_meta = Some(meta);
+        self.mark(Mark::Stamp(meta));
+    }
+
+    fn mark(&mut self, mark: Mark) {
+        self.marks.push((self.whole_spans as u32, mark));
+    }
+
+    /// The whole messages and the marks between them. `keep`: the batch outlives the call, so a small one must not pin a large buffer.
+    pub(crate) fn take_batch(&mut self, keep: bool) -> Option<Batch> {
+        let cut = std::mem::take(&mut self.start);
+        self.pos -= cut;
+        let meta = self.batch_meta;
+        self.batch_meta = self.next_meta;
+        let commands = self
+            .marks
+            .iter()
+            .any(|(_, m)| matches!(m, Mark::Command(_)));
+        if self.messages == 0 && !commands {
+            self.buf.advance(cut);
+            self.marks.clear();
+            for span in &mut self.spans {
+                *span = span.shifted(cut);
+            }
+            return None;
+        }
+        let partial: Vec<Span> = self
+            .spans
+            .get(self.whole_spans..)
+            .unwrap_or_default()
+            .iter()
+            .map(|s| s.shifted(cut))
+            .collect();
+        self.spans.truncate(self.whole_spans);
+        let size_hint = self.spans.len().min(4096);
+        let mut spans = std::mem::replace(
+            &mut self.spans,
+            Vec::with_capacity(size_hint.max(partial.len())),
+        );
+        spans.truncate(self.whole_spans);
+        self.spans.extend(partial);
+        self.whole_spans = 0;
+        let buf = self.split(cut, keep);
+        Some(Batch {
+            peer: self.peer.clone(),
+            flow: self.flow.clone(),
+            buf,
+            spans,
+            marks: std::mem::take(&mut self.marks),
+            meta,
+            messages: std::mem::take(&mut self.messages),
+        })
+    }
+
+    fn split(&mut self, cut: usize, keep: bool) -> Bytes {
+        if keep && cut < COPY_BELOW && self.buf.capacity() >= cut * 2 {
+            let copy = Bytes::copy_from_slice(self.buf.get(..cut).unwrap_or_default());
+            self.buf.advance(cut);
+            if self.buf.is_empty() {
+                self.buf.clear();
+            }
+            return copy;
+        }
+        self.buf.split_to(cut).freeze()
+    }
+}

@@ -1,0 +1,109 @@
+//! The data thread of the process: one thread with a tokio runtime that no API shows, started with the first socket and ended with the last.
+
+use std::cell::Cell;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, Weak};
+use std::thread;
+
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::error::BuildError;
+use crate::flusher::Flusher;
+use crate::gate::lock;
+use crate::options::DROP_WAIT;
+
+thread_local! {
+    static ON_DATA_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether the caller runs inside an inline callback, where waiting for the network would never end.
+pub fn on_data_thread() -> bool {
+    ON_DATA_THREAD.with(Cell::get)
+}
+
+/// The one permitted global: the running data thread, and the process it was started in.
+static RUNNING: Mutex<(u32, Weak<Runtime>)> = Mutex::new((0, Weak::new()));
+
+/// The data thread. Sockets hold it; the last one to let go ends it.
+#[derive(Debug)]
+pub(crate) struct Runtime {
+    handle: Handle,
+    flusher: Arc<Flusher>,
+    stop: Option<oneshot::Sender<()>>,
+    ended: Mutex<mpsc::Receiver<()>>,
+}
+
+impl Runtime {
+    /// The running data thread, or a new one.
+    pub(crate) fn acquire() -> Result<Arc<Self>, BuildError> {
+        let pid = std::process::id();
+        let mut running = lock(&RUNNING);
+        if running.0 != 0 && running.0 != pid {
+            return Err(BuildError::Forked);
+        }
+        if let Some(runtime) = running.1.upgrade() {
+            return Ok(runtime);
+        }
+        let runtime = Arc::new(Self::start().map_err(BuildError::Thread)?);
+        *running = (pid, Arc::downgrade(&runtime));
+        Ok(runtime)
+    }
+
+    fn start() -> std::io::Result<Self> {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (started, start) = mpsc::sync_channel(1);
+        let (end, ended) = mpsc::sync_channel(1);
+        let flusher = Arc::new(Flusher::default());
+        let for_thread = flusher.clone();
+        // The runtime is made and dropped on its own thread: dropping one inside another runtime panics.
+        thread::Builder::new()
+            .name("colugo-data".into())
+            .spawn(move || {
+                ON_DATA_THREAD.with(|on| on.set(true));
+                let built = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build();
+                match built {
+                    Ok(runtime) => {
+                        let _ = started.send(Ok(runtime.handle().clone()));
+                        runtime.spawn(for_thread.run());
+                        let _ = runtime.block_on(stopped);
+                        runtime.shutdown_background();
+                    }
+                    Err(error) => {
+                        let _ = started.send(Err(error));
+                    }
+                }
+                let _ = end.send(());
+            })?;
+        let handle = start
+            .recv()
+            .map_err(|_| std::io::Error::other("the data thread ended at once"))??;
+        Ok(Self {
+            handle,
+            flusher,
+            stop: Some(stop),
+            ended: Mutex::new(ended),
+        })
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    pub(crate) fn flusher(&self) -> &Arc<Flusher> {
+        &self.flusher
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if !on_data_thread() {
+            let _ = lock(&self.ended).recv_timeout(DROP_WAIT);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! `Session`: one connection that has shaken hands, as a task of the data thread: reads, parses, delivers, and writes what the senders left
+//! to it. The handshake itself is in `greet`.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
+use tokio::net::tcp::OwnedReadHalf;
+
+use crate::batch::{Cursor, Item};
+use crate::core::{Core, Sink};
+use crate::event::{DownReason, SocketEvent};
+use crate::flow::Flow;
+use crate::gate::lock;
+use crate::link::{CLOSE, Link, WRITE};
+use crate::parser::Parser;
+use crate::peer::Peer;
+
+/// Smallest and largest read. A read that fills its buffer doubles the next one.
+const READ_MIN: usize = 8 << 10;
+const READ_MAX: usize = 256 << 10;
+/// Reads before the other tasks of the thread get their turn.
+const READS_IN_A_ROW: usize = 8;
+/// Writes before the other tasks of the thread get their turn.
+pub(crate) const WRITES_IN_A_ROW: usize = 16;
+
+pub(crate) struct Session {
+    core: Arc<Core>,
+    link: Arc<Link>,
+    peer: Arc<Peer>,
+    flow: Arc<Flow>,
+    read: OwnedReadHalf,
+    parser: Parser,
+    read_size: usize,
+    read_total: usize,
+    paused: bool,
+    want_write: bool,
+    closing: bool,
+    why: Option<DownReason>,
+}
+
+impl Session {
+    /// A session whose first octets may already be in `buf`.
+    pub(crate) fn new(
+        core: Arc<Core>,
+        link: Arc<Link>,
+        peer: Arc<Peer>,
+        read: OwnedReadHalf,
+        buf: BytesMut,
+    ) -> Self {
+        let flow = Arc::new(Flow::default());
+        let parser = Parser::new(core.clone(), link.clone(), peer.clone(), flow.clone(), buf);
+        Self {
+            core,
+            link,
+            peer,
+            flow,
+            read,
+            parser,
+            read_size: READ_MIN,
+            read_total: 0,
+            paused: false,
+            want_write: false,
+            closing: false,
+            why: None,
+        }
+    }
+
+    /// Until the connection ends.
+    pub(crate) async fn run(&mut self) {
+        let mut why = match self.consume() {
+            Ok(()) => None,
+            Err(why) => Some(why),
+        };
+        if why.is_none() {
+            why = Some(poll_fn(|cx| self.poll(cx)).await);
+        }
+        self.why = why;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<DownReason> {
+        self.link.task.register(cx.waker());
+        loop {
+            let signals = self.link.signals.swap(0, Ordering::SeqCst);
+            self.want_write |= signals & WRITE != 0;
+            self.closing |= signals & CLOSE != 0;
+            if !self.want_write {
+                break;
+            }
+            if self.link.poll_writable(cx).is_pending() {
+                break;
+            }
+            self.want_write = false;
+            if self.link.drain(WRITES_IN_A_ROW) {
+                self.core.flusher.mark(self.link.clone());
+            }
+        }
+        if self.closing && self.link.is_drained() {
+            return Poll::Ready(DownReason::Local);
+        }
+        let read = self.poll_read(cx);
+        // What handlers answered goes out now, in one write per link.
+        self.core.flusher.flush();
+        read
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<DownReason> {
+        for _ in 0..READS_IN_A_ROW {
+            if self.paused
+                && let Sink::Inbox(inbox) = &self.core.sink
+            {
+                if self.flow.pause(cx.waker(), inbox.limit()) {
+                    return Poll::Pending;
+                }
+                self.paused = false;
+            }
+            let room = self
+                .read_size
+                .max(self.parser.missing().min(self.read_total.max(READ_MAX)));
+            let buf = self.parser.buffer(room);
+            let before = buf.capacity() - buf.len();
+            let read = pin!(self.read.read_buf(buf)).poll(cx);
+            let Poll::Ready(read) = read else {
+                self.parser.on_idle();
+                return Poll::Pending;
+            };
+            match read {
+                Ok(0) => return Poll::Ready(DownReason::Eof),
+                Ok(n) => self.adapt(n, before),
+                Err(error) => return Poll::Ready(DownReason::Io(error.kind())),
+            }
+            if let Err(why) = self.consume() {
+                return Poll::Ready(why);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn adapt(&mut self, n: usize, room: usize) {
+        self.read_total = self.read_total.saturating_add(n);
+        if n >= room {
+            self.read_size = (self.read_size * 2).min(READ_MAX);
+        } else if n < self.read_size / 4 {
+            self.read_size = (self.read_size / 2).max(READ_MIN);
+        }
+    }
+
+    /// Parses and delivers what is in the buffer.
+    fn consume(&mut self) -> Result<(), DownReason> {
+        let parsed = self.parser.parse();
+        self.deliver();
+        parsed.map_err(|fault| {
+            self.core
+                .counters
+                .protocol_errors
+                .fetch_add(1, Ordering::Relaxed);
+            DownReason::Protocol(fault.to_string())
+        })
+    }
+
+    fn deliver(&mut self) {
+        let keep_buffer = matches!(self.core.sink, Sink::Inbox(_));
+        let Some(batch) = self.parser.take_batch(keep_buffer) else {
+            return;
+        };
+        let octets = batch.buf.len();
+        let counters = &self.core.counters;
+        counters
+            .received
+            .fetch_add(batch.messages as u64, Ordering::Relaxed);
+        counters
+            .received_octets
+            .fetch_add(octets as u64, Ordering::Relaxed);
+        match &self.core.sink {
+            Sink::Inbox(inbox) => {
+                self.paused = self.flow.delivered(batch.messages, octets, inbox.limit());
+                inbox.deliver(batch);
+            }
+            Sink::Handler(handler) => {
+                let mut handler = lock(handler);
+                let mut cursor = Cursor::new(batch);
+                let peer = cursor.peer().clone();
+                while let Some(item) = cursor.next_item() {
+                    let call = AssertUnwindSafe(|| match item {
+                        Item::Message(message) => handler.message(&peer, message),
+                        Item::Command(body) => {
+                            let (name, data) = split_command(body);
+                            handler.command(&peer, name, data);
+                        }
+                    });
+                    if catch_unwind(call).is_err() {
+                        counters.handler_panics.fetch_add(1, Ordering::Relaxed);
+                        self.core.emit(SocketEvent::HandlerPanicked(peer.clone()));
+                    }
+                }
+                let _ = catch_unwind(AssertUnwindSafe(|| handler.batch_end()));
+            }
+            Sink::Nowhere => {
+                counters
+                    .ignored
+                    .fetch_add(batch.messages as u64, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+fn split_command(body: &[u8]) -> (&[u8], &[u8]) {
+    match body.split_first() {
+        Some((len, rest)) => rest
+            .split_at_checked(usize::from(*len))
+            .unwrap_or((rest, &[])),
+        None => (&[], &[]),
+    }
+}
+
+impl Drop for Session {
+    /// Also when the task is aborted: a link that is up always goes down.
+    fn drop(&mut self) {
+        let why = self.why.take().unwrap_or(DownReason::Local);
+        self.core.link_down(&self.link, &self.peer, why);
+    }
+}

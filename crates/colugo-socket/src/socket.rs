@@ -1,0 +1,433 @@
+//! `Socket`: the handle users hold. It forwards to the core; dropping it closes the socket. Request and reply keep their order in `request`.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use crate::builder::Builder;
+use crate::core::{Core, Sink};
+use crate::dial::dial;
+use crate::endpoint::{Endpoint, ToEndpoint};
+use crate::error::{BindError, BuildError, ConnectError, RecvError, SendError, SubscribeError};
+use crate::event::SocketEvent;
+use crate::inbox::{Inbox, RecvFuture};
+use crate::kind::{
+    Addresses, Dealer, Distributes, Kind, Pub, Pull, Push, Receives, Rep, Req, Router, Sub,
+};
+use crate::listen;
+use crate::message::{LinkId, Message, Outgoing};
+use crate::options::DROP_WAIT;
+use crate::peer::Peer;
+use crate::request::Turns;
+use crate::runtime::{Runtime, on_data_thread};
+use crate::stats::{Sent, Stats};
+
+/// A ZeroMQ socket of kind `K`. All methods take `&self`; share it between threads by reference or `Arc`.
+///
+/// Dropping it closes it: at most 100 ms are spent on what is queued; [`close`](Self::close) waits as long as the linger time.
+///
+/// ```
+/// use colugo_socket::{PullSocket, PushSocket};
+/// let pull = PullSocket::new()?;
+/// let endpoint = pull.bind("tcp://127.0.0.1:0")?;
+/// let push = PushSocket::new()?;
+/// push.connect(&endpoint)?;
+/// push.send("work")?;
+/// assert_eq!(pull.recv()?.payload(), "work");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Socket<K: Kind> {
+    pub(crate) core: Arc<Core>,
+    pub(crate) turns: Turns,
+    kind: PhantomData<K>,
+    // Last, so that the data thread outlives everything above.
+    _runtime: Arc<Runtime>,
+}
+
+/// Publishes to all who subscribe.
+pub type PubSocket = Socket<Pub>;
+/// Receives what it subscribes to.
+pub type SubSocket = Socket<Sub>;
+/// Asks and waits for the answer.
+pub type ReqSocket = Socket<Req>;
+/// Answers questions.
+pub type RepSocket = Socket<Rep>;
+/// Asks many at once.
+pub type DealerSocket = Socket<Dealer>;
+/// Answers many at once.
+pub type RouterSocket = Socket<Router>;
+/// Hands out work.
+pub type PushSocket = Socket<Push>;
+/// Takes work.
+pub type PullSocket = Socket<Pull>;
+
+impl<K: Kind> Socket<K> {
+    pub(crate) fn new_from(core: Arc<Core>, runtime: Arc<Runtime>) -> Self {
+        Self {
+            core,
+            turns: Turns::default(),
+            kind: PhantomData,
+            _runtime: runtime,
+        }
+    }
+
+    /// A socket with all defaults.
+    pub fn new() -> Result<Self, BuildError> {
+        Self::builder().build()
+    }
+
+    /// Settings first.
+    pub fn builder() -> Builder<K> {
+        Builder::new()
+    }
+
+    /// Listens, and gives the endpoint with the real port. A socket may listen on several.
+    pub fn bind(&self, endpoint: impl ToEndpoint) -> Result<Endpoint, BindError> {
+        let endpoint = endpoint.to_endpoint()?;
+        if self.core.is_closing() {
+            return Err(BindError::Closed);
+        }
+        let (listener, bound) = listen::bind(&endpoint)?;
+        let entered = self.core.handle.enter();
+        let listener = tokio::net::TcpListener::from_std(listener)
+            .map_err(|error| BindError::Io(bound.to_string(), error))?;
+        drop(entered);
+        let task = self.core.handle.spawn(listen::accept(
+            self.core.clone(),
+            listener,
+            self.core.guard(),
+        ));
+        self.core.add_listener(bound.clone(), task.abort_handle());
+        self.core.emit(SocketEvent::Listening(bound.clone()));
+        Ok(bound)
+    }
+
+    /// Stops listening on an endpoint that `bind` gave; accepted connections stay. False: it did not listen there.
+    pub fn unbind(&self, endpoint: impl ToEndpoint) -> bool {
+        endpoint
+            .to_endpoint()
+            .is_ok_and(|endpoint| self.core.unbind(&endpoint))
+    }
+
+    /// Dials, now and again until [`disconnect`](Self::disconnect): the peer need not be there yet. Returns at once; a second call for
+    /// the same endpoint changes nothing.
+    pub fn connect(&self, endpoint: impl ToEndpoint) -> Result<(), ConnectError> {
+        let endpoint = endpoint.to_endpoint()?.dialable();
+        if endpoint.port() == 0 {
+            return Err(ConnectError::PortZero(endpoint.to_string()));
+        }
+        if self.core.is_closing() {
+            return Err(ConnectError::Closed);
+        }
+        if self.core.is_dialling(&endpoint) {
+            return Ok(());
+        }
+        let link = self.core.new_link(true);
+        if link.persistent {
+            self.core.add_target(link.clone());
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let task = dial(
+            self.core.clone(),
+            link.clone(),
+            endpoint.clone(),
+            stop.clone(),
+            self.core.guard(),
+        );
+        let task = self.core.handle.spawn(task);
+        self.core
+            .add_dialer(endpoint, link, stop, task.abort_handle());
+        Ok(())
+    }
+
+    /// Stops dialling an endpoint; what is queued for it is written first, within the linger time. False: it was not dialled.
+    pub fn disconnect(&self, endpoint: impl ToEndpoint) -> bool {
+        endpoint
+            .to_endpoint()
+            .is_ok_and(|endpoint| self.core.disconnect(&endpoint.dialable()))
+    }
+
+    /// The peers that are there now.
+    pub fn peers(&self) -> Vec<Arc<Peer>> {
+        self.core.peers()
+    }
+
+    /// Waits until `count` peers are there. False: they were not within `timeout`.
+    pub fn wait_for_peers(&self, count: usize, timeout: Duration) -> bool {
+        let there = || (self.core.peers().len() >= count).then_some(());
+        self.core
+            .peers_changed
+            .wait_until(Instant::now().checked_add(timeout), there)
+            .is_some()
+    }
+
+    /// What it counted so far.
+    pub fn stats(&self) -> Stats {
+        let counters = &self.core.counters;
+        let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let (sent, dropped) = self.core.sent_and_dropped();
+        Stats {
+            sent,
+            dropped_full: dropped.saturating_sub(get(&counters.dropped_disconnect)),
+            received: get(&counters.received),
+            received_octets: get(&counters.received_octets),
+            dropped_disconnect: get(&counters.dropped_disconnect),
+            refused_full: get(&counters.refused),
+            refused_too_large: get(&counters.too_large),
+            ignored: get(&counters.ignored),
+            unknown_commands: get(&counters.unknown_commands),
+            lost: get(&counters.lost),
+            lost_unexplained: get(&counters.lost_unexplained),
+            handshakes_failed: get(&counters.handshakes_failed),
+            protocol_errors: get(&counters.protocol_errors),
+            handler_panics: get(&counters.handler_panics),
+        }
+    }
+
+    /// Closes: nothing more is accepted or received, what is queued is written, and then everything has ended. False: the linger time
+    /// was not enough, and what was left is dropped.
+    pub fn close(self) -> bool {
+        let linger = self.core.options.linger;
+        self.core.close(linger);
+        if on_data_thread() {
+            return false;
+        }
+        self.core
+            .wait_closed(Instant::now().checked_add(linger + DROP_WAIT))
+    }
+
+    /// [`close`](Self::close) as a future. Dropped before its end, it closes as dropping the socket does.
+    pub async fn close_async(self) {
+        self.core.close(self.core.options.linger);
+        poll_fn(|cx| {
+            if self.core.poll_closed(cx) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    pub(crate) fn inbox(&self) -> Option<&Arc<Inbox>> {
+        match &self.core.sink {
+            Sink::Inbox(inbox) => Some(inbox),
+            Sink::Handler(_) | Sink::Nowhere => None,
+        }
+    }
+}
+
+impl PubSocket {
+    /// Sends to all subscribers whose subscriptions are a prefix of the first frame. Waits only with
+    /// [`Overflow::Block`](crate::Overflow::Block); says how many queues took it and how many were full.
+    #[inline]
+    pub fn send<'a>(&self, message: impl Into<Outgoing<'a>>) -> Result<Sent, SendError> {
+        self.core.publish(&message.into())
+    }
+
+    /// Peers with at least one subscription.
+    pub fn subscriber_count(&self) -> usize {
+        self.core.subscriber_count()
+    }
+
+    /// Waits until `count` peers have subscribed: what is sent then is not lost to them. False: they had not within `timeout`.
+    pub fn wait_for_subscribers(&self, count: usize, timeout: Duration) -> bool {
+        let there = || (self.core.subscriber_count() >= count).then_some(());
+        self.core
+            .peers_changed
+            .wait_until(Instant::now().checked_add(timeout), there)
+            .is_some()
+    }
+
+    /// The same as a future without a time limit. Cancel-safe.
+    pub fn wait_for_subscribers_async(&self, count: usize) -> impl Future<Output = ()> + '_ {
+        poll_fn(move |cx| {
+            self.core.peers_changed.register(cx);
+            if self.core.subscriber_count() >= count {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+    }
+}
+
+impl SubSocket {
+    /// Asks all publishers, now and after each reconnect, for messages whose first frame begins with `prefix`; `""` is everything.
+    pub fn subscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError> {
+        if self.core.is_closing() {
+            return Err(SubscribeError::Closed);
+        }
+        self.core.subscribe(prefix.as_ref())
+    }
+
+    /// Takes one `subscribe` of the same prefix back. False: there was none.
+    pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> bool {
+        self.core.unsubscribe(prefix.as_ref())
+    }
+}
+
+impl<K: Distributes> Socket<K> {
+    /// Sends to the next peer with room, in turn; waits for room as [`Builder::overflow`] says. Gives the link it took.
+    #[inline]
+    pub fn send<'a>(&self, message: impl Into<Outgoing<'a>>) -> Result<LinkId, SendError> {
+        self.core.distribute(&[], &message.into(), true)
+    }
+
+    /// Sends if a peer has room now.
+    pub fn try_send<'a>(&self, message: impl Into<Outgoing<'a>>) -> Result<LinkId, SendError> {
+        self.core.distribute(&[], &message.into(), false)
+    }
+
+    /// Sends as soon as a peer has room. Cancel-safe: a dropped future has sent nothing.
+    pub async fn send_async<'a>(
+        &self,
+        message: impl Into<Outgoing<'a>>,
+    ) -> Result<LinkId, SendError> {
+        let message = message.into();
+        poll_fn(|cx| match self.core.distribute_now(&[], &message) {
+            Some(done) => Poll::Ready(done),
+            None => {
+                self.core.room.register(cx);
+                self.core
+                    .distribute_now(&[], &message)
+                    .map_or(Poll::Pending, Poll::Ready)
+            }
+        })
+        .await
+    }
+}
+
+impl<K: Addresses> Socket<K> {
+    /// Sends to one peer, by its link; no identity in front.
+    #[inline]
+    pub fn send_to<'a>(
+        &self,
+        link: LinkId,
+        message: impl Into<Outgoing<'a>>,
+    ) -> Result<(), SendError> {
+        self.core.send_to(link, &[], &message.into())
+    }
+
+    /// Sends to one peer, with `head` frames in front of the message: an envelope, without copying the frames together first.
+    #[inline]
+    pub fn send_with<'a>(
+        &self,
+        link: LinkId,
+        head: &[&[u8]],
+        message: impl Into<Outgoing<'a>>,
+    ) -> Result<(), SendError> {
+        self.core.send_to(link, head, &message.into())
+    }
+
+    /// Sends a ZMTP command of the application's to a peer that announced `X-Colugo`; its handler gets it. To others nothing is sent:
+    /// some implementations end the connection on a command they do not know.
+    pub fn send_command_to(&self, link: LinkId, name: &str, data: &[u8]) -> Result<(), SendError> {
+        self.core.send_command_to(link, name, data)
+    }
+}
+
+impl RouterSocket {
+    /// Sends to the peer whose identity is the first frame; the rest is the message.
+    pub fn send<'a>(&self, message: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
+        let mut frames = message.into().into_frames();
+        if frames.len() < 2 {
+            return Err(SendError::NoIdentity);
+        }
+        let identity = frames.remove(0);
+        let link = self.core.link_named(&identity).ok_or(SendError::NoPeer)?;
+        self.core.send_to(link, &[], &Outgoing::Frames(frames))
+    }
+}
+
+impl<K: Receives> Socket<K> {
+    fn receiver(&self) -> Result<&Inbox, RecvError> {
+        self.inbox().map(|inbox| &**inbox).ok_or(RecvError::Order(
+            "this socket was built with a handler, which gets all messages",
+        ))
+    }
+
+    /// The next message; waits for one.
+    pub fn recv(&self) -> Result<Message, RecvError> {
+        self.receiver()?.recv()
+    }
+
+    /// The next message; waits for one, at most `timeout`.
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, RecvError> {
+        self.receiver()?.recv_timeout(timeout)
+    }
+
+    /// The next message, if one is there; `TimedOut` otherwise.
+    pub fn try_recv(&self) -> Result<Message, RecvError> {
+        self.receiver()?.try_recv()
+    }
+
+    /// The next message, as a future for any executor. Cancel-safe: a dropped future has taken nothing.
+    pub async fn recv_async(&self) -> Result<Message, RecvError> {
+        let receive: RecvFuture<'_> = self.receiver()?.recv_async();
+        receive.await
+    }
+
+    /// Appends up to `max` messages to `out`: waits for the first, takes the others if they are there. The fastest way but a handler.
+    pub fn recv_batch(&self, out: &mut Vec<Message>, max: usize) -> Result<usize, RecvError> {
+        self.receiver()?.recv_batch(out, max)
+    }
+}
+
+impl ReqSocket {
+    /// Asks the next peer in turn; waits until one is there. Then [`recv`](Self::recv) its answer.
+    pub fn send<'a>(&self, message: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
+        self.turns.ask(&self.core, &message.into())
+    }
+
+    /// The answer; waits for it. Whatever else arrives is not for this question, and dropped.
+    pub fn recv(&self) -> Result<Message, RecvError> {
+        self.turns.answer(&self.core, None)
+    }
+
+    /// The answer; waits for it, at most `timeout`. After `TimedOut` one may ask again: the late answer will not be taken for the new one.
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, RecvError> {
+        self.turns
+            .answer(&self.core, Instant::now().checked_add(timeout))
+    }
+}
+
+impl RepSocket {
+    /// The next question; waits for one. Then [`send`](Self::send) the answer.
+    pub fn recv(&self) -> Result<Message, RecvError> {
+        self.turns.question(&self.core, None)
+    }
+
+    /// The next question; waits for one, at most `timeout`.
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, RecvError> {
+        self.turns
+            .question(&self.core, Instant::now().checked_add(timeout))
+    }
+
+    /// Answers the question received last. `NoPeer`: the asker has left.
+    pub fn send<'a>(&self, message: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
+        self.turns.reply(&self.core, &message.into())
+    }
+}
+
+impl<K: Kind> Drop for Socket<K> {
+    fn drop(&mut self) {
+        self.core.close(self.core.options.linger);
+        if !on_data_thread() {
+            self.core.wait_closed(Instant::now().checked_add(DROP_WAIT));
+        }
+    }
+}
+
+impl<K: Kind> fmt::Debug for Socket<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("kind", &K::TYPE)
+            .field("peers", &self.core.peers().len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,209 @@
+//! `Stamping`: when a publisher's link needs a STAMP before a message (the wire contract's rules), and what losses it tells.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use colugo_zmtp::{Cause, Losses, Stamp};
+
+/// A stamp is due when the clock has moved so far since the last one.
+const STAMP_AFTER_NS: u64 = 100_000;
+/// The clock is read at every so-manieth message, if no queue was empty.
+const CLOCK_EVERY: u64 = 16;
+
+/// Reads the wall clock at most once a send.
+#[derive(Debug, Default)]
+pub(crate) struct SendClock(u64);
+
+impl SendClock {
+    /// Nanoseconds since the Unix epoch.
+    pub(crate) fn now_ns(&mut self) -> u64 {
+        if self.0 == 0 {
+            let since = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default();
+            self.0 = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+        }
+        self.0
+    }
+}
+
+/// One link's stamps.
+#[derive(Debug, Default)]
+pub(crate) struct Stamping {
+    /// No stamp yet since the peer subscribed.
+    started: bool,
+    last_ns: u64,
+    full: u64,
+    filtered: u64,
+    /// Number after the last message that was queued or lost.
+    next_seq: u64,
+    /// Number the peer counts to, if nothing is stamped before.
+    peer_expects: u64,
+}
+
+impl Stamping {
+    /// The stamp to put before message `seq`, if one is needed.
+    #[inline]
+    pub(crate) fn before(
+        &mut self,
+        seq: u64,
+        queue_was_empty: bool,
+        clock: &mut SendClock,
+    ) -> Option<Stamp> {
+        self.next_seq = seq.wrapping_add(1);
+        let gap = !self.started || seq != self.peer_expects || self.full != 0;
+        self.peer_expects = self.next_seq;
+        if gap || queue_was_empty {
+            return Some(self.stamp(seq, clock.now_ns()));
+        }
+        if seq % CLOCK_EVERY == 0 {
+            let now = clock.now_ns();
+            if now.saturating_sub(self.last_ns) > STAMP_AFTER_NS {
+                return Some(self.stamp(seq, now));
+            }
+        }
+        None
+    }
+
+    /// A message was not queued because the queue was full.
+    pub(crate) fn lost(&mut self, seq: u64) {
+        self.next_seq = seq.wrapping_add(1);
+        if self.started {
+            self.full += 1;
+        }
+    }
+
+    /// A message was not for this peer: its subscriptions do not match.
+    pub(crate) fn filtered(&mut self, seq: u64) {
+        self.next_seq = seq.wrapping_add(1);
+        if self.started {
+            self.filtered += 1;
+        }
+    }
+
+    /// The queue is empty: a stamp without a message, if losses are not told yet.
+    pub(crate) fn on_drained(&mut self) -> Option<Stamp> {
+        if self.full == 0 {
+            return None;
+        }
+        self.peer_expects = self.next_seq;
+        Some(self.stamp(self.next_seq, SendClock::default().now_ns()))
+    }
+
+    /// The publisher closes: the last stamp.
+    pub(crate) fn on_close(&mut self) -> Option<Stamp> {
+        if !self.started {
+            return None;
+        }
+        let mut stamp = self.stamp(self.next_seq, SendClock::default().now_ns());
+        stamp.finale = true;
+        Some(stamp)
+    }
+
+    fn stamp(&mut self, seq: u64, now: u64) -> Stamp {
+        self.started = true;
+        self.last_ns = now;
+        let mut stamp = Stamp {
+            seq,
+            time_ns: now,
+            ..Stamp::default()
+        };
+        for (cause, count) in [
+            (Cause::Full, &mut self.full),
+            (Cause::Filtered, &mut self.filtered),
+        ] {
+            if *count != 0 {
+                stamp.losses.add(cause, std::mem::take(count));
+            }
+        }
+        stamp
+    }
+}
+
+/// What a subscriber learns from a stamp: how many messages the publisher says it did not queue, and how many nobody explains.
+pub(crate) fn missing(expected: Option<u64>, stamp: &Stamp) -> (u64, u64, u64) {
+    let Some(expected) = expected else {
+        return (0, 0, 0);
+    };
+    let (explained, filtered) = told(&stamp.losses);
+    let gap = stamp.seq.saturating_sub(expected);
+    (
+        explained,
+        filtered,
+        gap.saturating_sub(explained.saturating_add(filtered)),
+    )
+}
+
+fn told(losses: &Losses) -> (u64, u64) {
+    losses.iter().fold(
+        (0u64, 0u64),
+        |(lost, filtered), (cause, count)| match cause {
+            Cause::Filtered => (lost, filtered.saturating_add(count)),
+            _ => (lost.saturating_add(count), filtered),
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock(ns: u64) -> SendClock {
+        SendClock(ns)
+    }
+
+    #[test]
+    fn the_first_message_and_the_first_after_a_loss_are_stamped() {
+        let mut stamping = Stamping::default();
+        assert!(
+            stamping
+                .before(5, false, &mut clock(1))
+                .is_some_and(|s| s.seq == 5 && s.losses.is_empty())
+        );
+        assert_eq!(stamping.before(6, false, &mut clock(2)), None);
+        stamping.lost(7);
+        stamping.lost(8);
+        let stamp = stamping.before(9, false, &mut clock(3));
+        assert!(stamp.is_some_and(|s| missing(Some(7), &s) == (2, 0, 0)));
+    }
+
+    #[test]
+    fn the_clock_moves_a_stamp_every_hundred_microseconds() {
+        let mut stamping = Stamping::default();
+        assert!(stamping.before(0, true, &mut clock(1)).is_some());
+        assert_eq!(
+            stamping.before(1, false, &mut clock(500_000)),
+            None,
+            "the clock is not read"
+        );
+        assert!((2..16).all(|seq| stamping.before(seq, false, &mut clock(500_000)).is_none()));
+        assert!(stamping.before(16, false, &mut clock(500_000)).is_some());
+        assert!(
+            stamping.before(17, true, &mut clock(500_001)).is_some(),
+            "empty queue"
+        );
+    }
+
+    #[test]
+    fn losses_at_the_end_are_told_once() {
+        let mut stamping = Stamping::default();
+        stamping.before(0, true, &mut clock(1));
+        stamping.lost(1);
+        assert!(
+            stamping
+                .on_drained()
+                .is_some_and(|s| s.seq == 2 && missing(Some(1), &s) == (1, 0, 0))
+        );
+        assert_eq!(stamping.on_drained(), None);
+        assert!(stamping.on_close().is_some_and(|s| s.finale && s.seq == 2));
+    }
+
+    #[test]
+    fn a_gap_that_nobody_explains_is_seen() {
+        let stamp = Stamp {
+            seq: 12,
+            ..Stamp::default()
+        };
+        assert_eq!(missing(Some(10), &stamp), (0, 0, 2));
+        assert_eq!(missing(None, &stamp), (0, 0, 0));
+    }
+}

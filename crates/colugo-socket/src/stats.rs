@@ -1,0 +1,64 @@
+//! What a socket counts.
+
+use std::sync::atomic::AtomicU64;
+
+/// What became of one published message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Queues of matching subscribers it went into.
+    pub queued: u32,
+    /// Matching subscribers whose queue was full.
+    pub dropped: u32,
+}
+
+/// Counters of a socket since it was made. All count messages unless they say otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Handed to the system for writing, once per peer.
+    pub sent: u64,
+    /// Received, and put into the inbox or given to the handler.
+    pub received: u64,
+    /// Octets received, framing included.
+    pub received_octets: u64,
+    /// Not queued for a peer because its queue was full, once per peer.
+    pub dropped_full: u64,
+    /// Queued, but the connection ended before they were written.
+    pub dropped_disconnect: u64,
+    /// Not sent at all, because no peer had room in time.
+    pub refused_full: u64,
+    /// Not sent because they are over the limit.
+    pub refused_too_large: u64,
+    /// Received, but not what this socket takes, for example a message to a PUSH.
+    pub ignored: u64,
+    /// Commands that nobody here knows.
+    pub unknown_commands: u64,
+    /// Messages that publishers' stamps say were sent and did not come, with a cause.
+    pub lost: u64,
+    /// Gaps in publishers' numbers that no publisher explained.
+    pub lost_unexplained: u64,
+    /// Handshakes that failed.
+    pub handshakes_failed: u64,
+    /// Connections closed because the peer broke the protocol.
+    pub protocol_errors: u64,
+    /// Inline handlers that panicked.
+    pub handler_panics: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) sent: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+    pub(crate) dropped_disconnect: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) too_large: AtomicU64,
+    pub(crate) received: AtomicU64,
+    pub(crate) received_octets: AtomicU64,
+    pub(crate) ignored: AtomicU64,
+    pub(crate) unknown_commands: AtomicU64,
+    pub(crate) lost: AtomicU64,
+    pub(crate) lost_unexplained: AtomicU64,
+    pub(crate) handshakes_failed: AtomicU64,
+    pub(crate) protocol_errors: AtomicU64,
+    pub(crate) handler_panics: AtomicU64,
+}

@@ -1,0 +1,137 @@
+//! `Writer`: the write half of a connection and what is being written to it. Used by whoever has the writer's role on a link.
+
+use std::io::{self, IoSlice};
+
+use tokio::net::tcp::OwnedWriteHalf;
+
+use crate::outbox::Taken;
+
+/// Pieces per system call at most.
+const SLICES: usize = 64;
+/// Above this a writer with nothing to do gives its buffer back.
+const IDLE_CAPACITY: usize = 4 << 10;
+
+#[derive(Debug)]
+pub(crate) struct Writer {
+    half: OwnedWriteHalf,
+    pub(crate) taken: Taken,
+    /// First piece not wholly written; written octets of it; octets of the pieces before it.
+    index: usize,
+    offset: usize,
+    before: usize,
+}
+
+/// How far a write came.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Wrote {
+    All,
+    /// The system's buffer is full.
+    Blocked,
+    Broken(io::ErrorKind),
+}
+
+impl Writer {
+    pub(crate) fn new(half: OwnedWriteHalf) -> Self {
+        Self {
+            half,
+            taken: Taken::default(),
+            index: 0,
+            offset: 0,
+            before: 0,
+        }
+    }
+
+    pub(crate) fn stream(&self) -> &tokio::net::TcpStream {
+        self.half.as_ref()
+    }
+
+    /// Nothing is left of what was taken.
+    pub(crate) fn is_done(&self) -> bool {
+        self.index >= self.taken.chunks.len() && self.taken.tail.is_empty()
+    }
+
+    /// Octets of what was taken that the system has.
+    pub(crate) fn written(&self) -> usize {
+        self.before + self.offset
+    }
+
+    pub(crate) fn into_taken(self) -> Taken {
+        self.taken
+    }
+
+    /// Gives large buffers back: an idle peer holds none.
+    pub(crate) fn on_idle(&mut self) {
+        if self.taken.tail.capacity() > IDLE_CAPACITY {
+            self.taken.tail = Vec::new();
+        }
+    }
+
+    /// Writes until all is written or the system takes no more.
+    pub(crate) fn write(&mut self) -> Wrote {
+        while !self.is_done() {
+            match self.write_some() {
+                Ok(0) => return Wrote::Broken(io::ErrorKind::WriteZero),
+                Ok(n) => self.advance(n),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Wrote::Blocked,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Wrote::Broken(error.kind()),
+            }
+        }
+        self.taken.chunks.clear();
+        self.taken.tail.clear();
+        (self.index, self.offset, self.before) = (0, 0, 0);
+        Wrote::All
+    }
+
+    fn write_some(&self) -> io::Result<usize> {
+        let rest = |piece: &[u8], i: usize| {
+            if i == self.index {
+                self.offset.min(piece.len())
+            } else {
+                0
+            }
+        };
+        if self.index >= self.taken.chunks.len() {
+            let skip = rest(&self.taken.tail, self.index);
+            return self
+                .half
+                .try_write(self.taken.tail.get(skip..).unwrap_or_default());
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let mut count = 0;
+        let pieces = self
+            .taken
+            .chunks
+            .iter()
+            .map(|c| &c[..])
+            .chain([&self.taken.tail[..]]);
+        for ((i, piece), slot) in pieces.enumerate().skip(self.index).zip(&mut slices) {
+            *slot = IoSlice::new(piece.get(rest(piece, i)..).unwrap_or_default());
+            count += 1;
+        }
+        self.half
+            .try_write_vectored(slices.get(..count).unwrap_or_default())
+    }
+
+    fn advance(&mut self, mut n: usize) {
+        while n > 0 {
+            let Some(len) = self.taken.chunks.get(self.index).map(bytes::Bytes::len) else {
+                break;
+            };
+            let left = len.saturating_sub(self.offset);
+            if n < left {
+                self.offset += n;
+                return;
+            }
+            n -= left;
+            self.before += len;
+            self.index += 1;
+            self.offset = 0;
+        }
+        self.offset += n;
+        if self.index >= self.taken.chunks.len() && self.offset >= self.taken.tail.len() {
+            self.taken.tail.clear();
+            self.offset = 0;
+        }
+    }
+}
