@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::flow::Flow;
-use crate::message::{Message, MessageRef, Meta};
+use crate::message::{LinkId, Message, MessageRef, Meta};
 use crate::peer::Peer;
 
 const MORE: u32 = 1 << 31;
@@ -85,6 +85,10 @@ pub(crate) struct Cursor {
     batch: Batch,
     span: usize,
     mark: usize,
+    /// The span before which the next mark stands.
+    mark_at: usize,
+    names_itself: bool,
+    from: LinkId,
     meta: Option<Meta>,
 }
 
@@ -97,10 +101,18 @@ pub(crate) enum Item<'a> {
 impl Cursor {
     pub(crate) fn new(batch: Batch) -> Self {
         let meta = batch.meta;
+        let mark_at = batch
+            .marks
+            .first()
+            .map_or(usize::MAX, |(at, _)| *at as usize);
+        let (names_itself, from) = (batch.peer.names_itself(), batch.peer.id());
         Self {
             batch,
             span: 0,
             mark: 0,
+            mark_at,
+            names_itself,
+            from,
             meta,
         }
     }
@@ -108,17 +120,23 @@ impl Cursor {
     /// The next message, owned. Commands are passed over.
     #[inline]
     pub(crate) fn next_message(&mut self) -> Option<Message> {
-        self.pass_marks();
+        if self.span >= self.mark_at {
+            self.pass_marks();
+        }
         let span = *self.batch.spans.get(self.span)?;
         let meta = self.take_meta();
-        let peer = &self.batch.peer;
-        if !span.more() && !peer.names_itself() {
+        if !span.more() && !self.names_itself {
             self.span += 1;
-            return Some(Message::single(self.slice(span), peer.id(), meta));
+            return Some(Message::single(self.slice(span), self.from, meta));
         }
+        Some(self.multipart(meta))
+    }
+
+    #[cold]
+    fn multipart(&mut self, meta: Option<Meta>) -> Message {
         let mut frames = Vec::with_capacity(4);
-        if peer.names_itself() {
-            frames.push(peer.identity().clone());
+        if self.names_itself {
+            frames.push(self.batch.peer.identity().clone());
         }
         while let Some(span) = self.batch.spans.get(self.span) {
             self.span += 1;
@@ -127,7 +145,7 @@ impl Cursor {
                 break;
             }
         }
-        Some(Message::many(frames, peer.id(), meta))
+        Message::many(frames, self.from, meta)
     }
 
     /// The next message or command, borrowed.
@@ -168,10 +186,12 @@ impl Cursor {
         self.span >= self.batch.spans.len()
     }
 
-    #[inline]
+    #[cold]
     fn pass_marks(&mut self) {
+        self.mark_at = usize::MAX;
         while let Some((at, mark)) = self.batch.marks.get(self.mark) {
             if *at as usize > self.span {
+                self.mark_at = *at as usize;
                 return;
             }
             if let Mark::Stamp(meta) = mark {

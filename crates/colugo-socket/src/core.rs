@@ -25,6 +25,7 @@ use crate::peer::Peer;
 use crate::runtime::{self, Runtime};
 use crate::stamping::SendClock;
 use crate::stats::{Counters, Sent};
+use crate::table::SharedTable;
 
 static NEXT_LINK: AtomicU64 = AtomicU64::new(1);
 /// A sender that drops so many messages in a row gives its processor away once: the writer may need it.
@@ -45,7 +46,9 @@ pub(crate) struct Core {
     pub(crate) options: Options,
     pub(crate) sink: Sink,
     on_event: Option<OnEvent>,
-    routing: Mutex<Routing>,
+    table: Arc<SharedTable>,
+    /// ROUTER: who is called what.
+    identities: Mutex<HashMap<Bytes, LinkId>>,
     topics: Mutex<OwnTopics>,
     /// SUB: everything is wanted, so nothing need be filtered on receipt.
     pub(crate) takes_all: AtomicBool,
@@ -62,16 +65,6 @@ pub(crate) struct Core {
     live_tasks: AtomicUsize,
     task_ended: Gate,
     drops_in_a_row: AtomicU32,
-}
-
-#[derive(Default)]
-struct Routing {
-    /// Who can be sent to: shaken hands, or dialled with a queue that waits for the peer.
-    targets: Vec<Arc<Link>>,
-    up: HashMap<LinkId, (Arc<Link>, Arc<Peer>)>,
-    by_identity: HashMap<Bytes, LinkId>,
-    next: usize,
-    seq: u64,
 }
 
 #[derive(Default)]
@@ -108,10 +101,11 @@ impl Core {
     ) -> Self {
         Self {
             kind,
-            options,
             sink,
             on_event,
-            routing: Mutex::default(),
+            table: Arc::new(SharedTable::new(options.send_queue)),
+            options,
+            identities: Mutex::default(),
             topics: Mutex::default(),
             takes_all: AtomicBool::new(false),
             room: Arc::default(),
@@ -140,17 +134,13 @@ impl Core {
     }
 
     pub(crate) fn new_link(&self, dialled: bool) -> Arc<Link> {
-        let id = LinkId(NEXT_LINK.fetch_add(1, Ordering::Relaxed));
         let keeps = dialled
             && !self.options.immediate
             && matches!(self.kind, SocketType::Push | SocketType::Dealer);
-        Arc::new(Link::new(
-            id,
-            keeps,
-            self.options.send_queue,
-            self.room.clone(),
-            self.flusher.clone(),
-        ))
+        let (table, room, flusher) = (self.table.clone(), self.room.clone(), self.flusher.clone());
+        let count = NEXT_LINK.fetch_add(1, Ordering::Relaxed);
+        self.table
+            .insert(count, |id| Link::new(id, keeps, table, room, flusher))
     }
 
     pub(crate) fn is_router(&self) -> bool {
@@ -159,22 +149,16 @@ impl Core {
 
     // ---- links come and go -------------------------------------------------------------------------------------------------------
 
-    /// A connection has shaken hands.
+    /// A connection has shaken hands, and the link is open.
     pub(crate) fn link_up(&self, link: &Arc<Link>, peer: &Arc<Peer>) {
         let topics = lock(&self.topics);
         for topic in topics.iter() {
             self.control(link, |out| put_subscribe(out, topic, peer.minor()));
         }
-        let mut routing = lock(&self.routing);
-        if !routing.targets.iter().any(|l| l.id == link.id) {
-            routing.targets.push(link.clone());
-        }
-        routing.up.insert(link.id, (link.clone(), peer.clone()));
-        if !peer.identity().is_empty() {
-            routing.by_identity.insert(peer.identity().clone(), link.id);
-        }
-        drop(routing);
         drop(topics);
+        if !peer.identity().is_empty() {
+            lock(&self.identities).insert(peer.identity().clone(), link.id);
+        }
         if let Sink::Handler(handler) = &self.sink {
             lock(handler).up(peer);
         }
@@ -185,22 +169,15 @@ impl Core {
 
     /// The connection is gone.
     pub(crate) fn link_down(&self, link: &Arc<Link>, peer: &Arc<Peer>, why: DownReason) {
-        let mut routing = lock(&self.routing);
-        routing.up.remove(&link.id);
-        if routing.by_identity.get(peer.identity()) == Some(&link.id) {
-            routing.by_identity.remove(peer.identity());
+        let mut identities = lock(&self.identities);
+        if identities.get(peer.identity()) == Some(&link.id) {
+            identities.remove(peer.identity());
         }
-        if !link.persistent {
-            routing.targets.retain(|l| l.id != link.id);
-        }
-        drop(routing);
+        drop(identities);
         let lost = link.shut();
         self.counters
             .dropped_disconnect
             .fetch_add(lost as u64, Ordering::Relaxed);
-        if !link.persistent {
-            self.retire(link);
-        }
         if let Sink::Handler(handler) = &self.sink {
             lock(handler).down(peer, &why);
         }
@@ -209,40 +186,45 @@ impl Core {
         self.emit(SocketEvent::Disconnected(peer.clone(), why));
     }
 
-    /// Keeps the counts of a link that will not come back.
-    fn retire(&self, link: &Link) {
-        self.counters
-            .sent
-            .fetch_add(link.sent.swap(0, Ordering::Relaxed), Ordering::Relaxed);
-        self.counters
-            .dropped
-            .fetch_add(link.dropped.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+    /// Takes a link out that will not be used again, and keeps its counts.
+    pub(crate) fn forget(&self, link: &Link) {
+        let slot = self.table.lock().remove(link.id);
+        if slot.is_some() {
+            self.counters
+                .sent
+                .fetch_add(link.sent.load(Ordering::Relaxed), Ordering::Relaxed);
+            self.counters
+                .dropped
+                .fetch_add(link.dropped.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn peers(&self) -> Vec<Arc<Peer>> {
-        lock(&self.routing)
-            .up
-            .values()
+        self.table
+            .lock()
+            .up()
             .map(|(_, peer)| peer.clone())
             .collect()
     }
 
+    pub(crate) fn peer_count(&self) -> usize {
+        self.table.lock().sessions
+    }
+
     pub(crate) fn subscriber_count(&self) -> usize {
-        lock(&self.routing)
-            .up
-            .values()
-            .filter(|(link, _)| link.is_subscribed())
+        self.table
+            .lock()
+            .slots()
+            .filter(|slot| !slot.subscriptions.is_empty())
             .count()
     }
 
     pub(crate) fn sent_and_dropped(&self) -> (u64, u64) {
-        let routing = lock(&self.routing);
-        let mut all: Vec<&Arc<Link>> = routing.targets.iter().collect();
-        all.dedup_by_key(|l| l.id);
-        let live = all.iter().fold((0, 0), |(s, d), l| {
+        let table = self.table.lock();
+        let live = table.slots().fold((0, 0), |(sent, dropped), slot| {
             (
-                s + l.sent.load(Ordering::Relaxed),
-                d + l.dropped.load(Ordering::Relaxed),
+                sent + slot.link.sent.load(Ordering::Relaxed),
+                dropped + slot.link.dropped.load(Ordering::Relaxed),
             )
         });
         (
@@ -254,80 +236,119 @@ impl Core {
     // ---- sending -----------------------------------------------------------------------------------------------------------------
 
     /// To every subscriber whose subscriptions match.
+    #[inline]
     pub(crate) fn publish(&self, out: &Outgoing<'_>) -> Result<Sent, SendError> {
         self.check_size(out)?;
-        let Overflow::Block(patience) = self.options.overflow else {
-            return self.publish_now(out, true).unwrap_or(Err(SendError::Full));
-        };
-        if let Some(done) = self.publish_now(out, false) {
-            return done;
+        let drops = self.options.overflow == Overflow::DropNewest;
+        match self.publish_now(out, drops) {
+            Some(done) => done,
+            None => self.publish_patiently(out),
         }
+    }
+
+    #[cold]
+    fn publish_patiently(&self, out: &Outgoing<'_>) -> Result<Sent, SendError> {
         if runtime::on_data_thread() {
             return Err(SendError::WouldDeadlock);
         }
+        self.make_room();
+        if let Some(done) = self.publish_now(out, false) {
+            return done;
+        }
         match self
             .room
-            .wait_until(Instant::now().checked_add(patience), || {
-                self.publish_now(out, false)
-            }) {
+            .wait_until(self.patience(), || self.publish_now(out, false))
+        {
             Some(done) => done,
             None => self.publish_now(out, true).unwrap_or(Err(SendError::Full)),
         }
     }
 
+    /// Until when a sender waits.
+    fn patience(&self) -> Option<Instant> {
+        match self.options.overflow {
+            Overflow::Block(patience) => Instant::now().checked_add(patience),
+            Overflow::DropNewest => Some(Instant::now()),
+        }
+    }
+
+    /// Writes for the peers whose queue is full: cheaper than to wait until the data thread does.
+    fn make_room(&self) {
+        let table = self.table.lock();
+        let limit = table.limit();
+        let full: Vec<_> = table
+            .slots()
+            .filter(|s| s.outbox.is_full(limit) && s.outbox.session)
+            .map(|s| s.link.clone())
+            .collect();
+        drop(table);
+        for link in full {
+            link.make_room();
+        }
+    }
+
     /// None: a matching subscriber has no room, and `drop_full` does not allow to leave it out.
+    #[inline]
     fn publish_now(&self, out: &Outgoing<'_>, drop_full: bool) -> Option<Result<Sent, SendError>> {
         if self.is_closing() {
             return Some(Err(SendError::Closed));
         }
         let topic = out.first();
-        let mut routing = lock(&self.routing);
+        let mut table = self.table.lock();
+        let limit = table.limit();
         if !drop_full
-            && routing
-                .targets
-                .iter()
-                .any(|l| l.is_full() && l.wants(topic))
+            && table
+                .slots()
+                .any(|s| s.outbox.is_full(limit) && s.wants(topic))
         {
             return None;
         }
-        let seq = routing.seq;
-        routing.seq = seq.wrapping_add(1);
+        let seq = table.seq;
+        table.seq = seq.wrapping_add(1);
+        let stamped = self.options.stamped;
         let mut clock = SendClock::default();
         let mut sent = Sent::default();
         let mut kicks = Kicks::default();
-        for link in &routing.targets {
-            if !link.wants(topic) {
-                if self.options.stamped && link.is_subscribed() {
-                    link.count_filtered(seq);
+        for slot in table.slots_mut() {
+            if !slot.wants(topic) {
+                if stamped {
+                    slot.outbox.count_filtered(seq);
                 }
                 continue;
             }
-            match link.push(&[], out, self.options.stamped.then_some((seq, &mut clock))) {
+            match slot.push(limit, &[], out, stamped.then_some((seq, &mut clock))) {
                 Pushed::Queued => sent.queued += 1,
-                Pushed::Writer => {
+                pushed @ (Pushed::Writer | Pushed::Plenty) => {
                     sent.queued += 1;
-                    kicks.add(link);
+                    kicks.add(&slot.link, pushed);
                 }
                 Pushed::Full => {
                     sent.dropped += 1;
-                    link.count_drop(self.options.stamped.then_some(seq));
+                    slot.link.dropped.fetch_add(1, Ordering::Relaxed);
+                    slot.outbox.count_lost(seq);
                 }
                 Pushed::Gone => {}
             }
         }
-        let alone = routing.targets.len() == 1;
-        drop(routing);
+        let alone = table.sessions == 1;
+        drop(table);
         kicks.kick(alone, out);
-        if sent.dropped > 0
-            && self.drops_in_a_row.fetch_add(1, Ordering::Relaxed) >= YIELD_AFTER_DROPS
-        {
-            self.drops_in_a_row.store(0, Ordering::Relaxed);
-            std::thread::yield_now();
+        if sent.dropped > 0 {
+            self.on_drop();
         }
         Some(Ok(sent))
     }
 
+    #[cold]
+    fn on_drop(&self) {
+        if self.drops_in_a_row.fetch_add(1, Ordering::Relaxed) >= YIELD_AFTER_DROPS {
+            self.drops_in_a_row.store(0, Ordering::Relaxed);
+            std::thread::yield_now();
+        }
+    }
+
     /// To the next peer with room, in turn.
+    #[inline]
     pub(crate) fn distribute(
         &self,
         head: &[&[u8]],
@@ -335,28 +356,37 @@ impl Core {
         wait: bool,
     ) -> Result<LinkId, SendError> {
         self.check_size(out)?;
-        let now = || self.distribute_now(head, out);
-        if let Some(done) = now() {
-            return done;
+        match self.distribute_now(head, out) {
+            Some(done) => done,
+            None => self.distribute_patiently(head, out, wait),
         }
-        let patience = match self.options.overflow {
-            Overflow::Block(patience) if wait => patience,
-            _ => {
-                self.counters.refused.fetch_add(1, Ordering::Relaxed);
-                return Err(SendError::Full);
-            }
+    }
+
+    #[cold]
+    fn distribute_patiently(
+        &self,
+        head: &[&[u8]],
+        out: &Outgoing<'_>,
+        wait: bool,
+    ) -> Result<LinkId, SendError> {
+        let refused = || {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+            Err(SendError::Full)
         };
+        if !wait {
+            return refused();
+        }
         if runtime::on_data_thread() {
             return Err(SendError::WouldDeadlock);
         }
+        self.make_room();
+        let now = || self.distribute_now(head, out);
         self.room
-            .wait_until(Instant::now().checked_add(patience), now)
-            .unwrap_or_else(|| {
-                self.counters.refused.fetch_add(1, Ordering::Relaxed);
-                Err(SendError::Full)
-            })
+            .wait_until(self.patience(), now)
+            .unwrap_or_else(refused)
     }
 
+    #[inline]
     pub(crate) fn distribute_now(
         &self,
         head: &[&[u8]],
@@ -365,30 +395,20 @@ impl Core {
         if self.is_closing() {
             return Some(Err(SendError::Closed));
         }
-        let mut routing = lock(&self.routing);
-        let count = routing.targets.len();
-        let first = routing.next;
-        for i in 0..count {
-            let at = (first + i) % count;
-            let Some(link) = routing.targets.get(at) else {
-                break;
-            };
-            let pushed = link.push(head, out, None);
-            if matches!(pushed, Pushed::Full | Pushed::Gone) {
-                continue;
-            }
+        let mut table = self.table.lock();
+        let alone = table.sessions == 1;
+        let (link, pushed) = table.push_in_turn(head, out)?;
+        let id = link.id;
+        if pushed != Pushed::Queued {
             let link = link.clone();
-            routing.next = (at + 1) % count;
-            drop(routing);
-            if pushed == Pushed::Writer {
-                link.kick(count == 1, out.octets() >= INLINE_FROM);
-            }
-            return Some(Ok(link.id));
+            drop(table);
+            kick(&link, pushed, alone, out);
         }
-        None
+        Some(Ok(id))
     }
 
     /// To one link.
+    #[inline]
     pub(crate) fn send_to(
         &self,
         to: LinkId,
@@ -396,44 +416,70 @@ impl Core {
         out: &Outgoing<'_>,
     ) -> Result<(), SendError> {
         self.check_size(out)?;
-        if self.is_closing() {
-            return Err(SendError::Closed);
+        match self.send_to_now(to, head, out) {
+            Some(done) => done,
+            None => self.send_to_patiently(to, head, out),
         }
-        let link = lock(&self.routing)
-            .up
-            .get(&to)
-            .map(|(link, _)| link.clone())
-            .ok_or(SendError::NoPeer)?;
-        let push = || match link.push(head, out, None) {
+    }
+
+    fn send_to_now(
+        &self,
+        to: LinkId,
+        head: &[&[u8]],
+        out: &Outgoing<'_>,
+    ) -> Option<Result<(), SendError>> {
+        if self.is_closing() {
+            return Some(Err(SendError::Closed));
+        }
+        let mut table = self.table.lock();
+        let limit = table.limit();
+        let Some(slot) = table.get(to).filter(|slot| slot.peer.is_some()) else {
+            return Some(Err(SendError::NoPeer));
+        };
+        match slot.push(limit, head, out, None) {
             Pushed::Queued => Some(Ok(())),
-            Pushed::Writer => {
-                link.kick(true, out.octets() >= INLINE_FROM);
+            pushed @ (Pushed::Writer | Pushed::Plenty) => {
+                let link = slot.link.clone();
+                drop(table);
+                kick(&link, pushed, true, out);
                 Some(Ok(()))
             }
-            Pushed::Full if self.is_closing() => Some(Err(SendError::Closed)),
             Pushed::Full => None,
             Pushed::Gone => Some(Err(SendError::NoPeer)),
-        };
-        if let Some(done) = push() {
-            return done;
         }
-        let Overflow::Block(patience) = self.options.overflow else {
-            link.count_drop(None);
-            return Err(SendError::Full);
-        };
-        if runtime::on_data_thread() {
+    }
+
+    #[cold]
+    fn send_to_patiently(
+        &self,
+        to: LinkId,
+        head: &[&[u8]],
+        out: &Outgoing<'_>,
+    ) -> Result<(), SendError> {
+        let on_data_thread = runtime::on_data_thread();
+        let waits = self.options.overflow != Overflow::DropNewest;
+        if waits && on_data_thread {
             return Err(SendError::WouldDeadlock);
         }
-        self.room
-            .wait_until(Instant::now().checked_add(patience), push)
-            .unwrap_or_else(|| {
-                link.count_drop(None);
-                Err(SendError::Full)
-            })
+        if waits {
+            self.make_room();
+        }
+        let now = || self.send_to_now(to, head, out);
+        let done = if waits {
+            self.room.wait_until(self.patience(), now)
+        } else {
+            None
+        };
+        done.unwrap_or_else(|| {
+            if let Some(slot) = self.table.lock().get(to) {
+                slot.link.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(SendError::Full)
+        })
     }
 
     pub(crate) fn link_named(&self, identity: &[u8]) -> Option<LinkId> {
-        lock(&self.routing).by_identity.get(identity).copied()
+        lock(&self.identities).get(identity).copied()
     }
 
     pub(crate) fn send_command_to(
@@ -442,14 +488,13 @@ impl Core {
         name: &str,
         data: &[u8],
     ) -> Result<(), SendError> {
-        let (link, peer) = lock(&self.routing)
-            .up
-            .get(&to)
-            .cloned()
-            .ok_or(SendError::NoPeer)?;
-        if !peer.is_colugo() {
+        let mut table = self.table.lock();
+        let slot = table.get(to).ok_or(SendError::NoPeer)?;
+        let link = slot.link.clone();
+        if !slot.peer.as_ref().is_some_and(|peer| peer.is_colugo()) {
             return Err(SendError::NoPeer);
         }
+        drop(table);
         self.control(&link, |out| colugo_zmtp::put_command(out, name, data));
         Ok(())
     }
@@ -461,6 +506,7 @@ impl Core {
         }
     }
 
+    #[inline]
     fn check_size(&self, out: &Outgoing<'_>) -> Result<(), SendError> {
         let (octets, limit) = (out.octets(), self.options.max_message);
         if octets > limit {
@@ -496,7 +542,12 @@ impl Core {
     }
 
     fn tell_all(&self, write: impl Fn(&mut Vec<u8>, u8)) {
-        let links: Vec<_> = lock(&self.routing).up.values().cloned().collect();
+        let links: Vec<_> = self
+            .table
+            .lock()
+            .up()
+            .map(|(link, peer)| (link.clone(), peer.clone()))
+            .collect();
         for (link, peer) in links {
             self.control(&link, |out| write(out, peer.minor()));
         }
@@ -526,11 +577,6 @@ impl Core {
             stop,
             task,
         });
-    }
-
-    pub(crate) fn add_target(&self, link: Arc<Link>) {
-        lock(&self.routing).targets.push(link);
-        self.room.notify();
     }
 
     pub(crate) fn add_accepted(&self, link: LinkId, task: AbortHandle) {
@@ -569,7 +615,11 @@ impl Core {
         let dialer = tasks.dialers.swap_remove(at);
         drop(tasks);
         dialer.stop.store(true, Ordering::SeqCst);
-        let up = lock(&self.routing).up.contains_key(&dialer.link.id);
+        let up = self
+            .table
+            .lock()
+            .get(dialer.link.id)
+            .is_some_and(|slot| slot.peer.is_some());
         if !up && dialer.link.is_drained() {
             dialer.task.abort();
             self.forget(&dialer.link);
@@ -587,12 +637,6 @@ impl Core {
         true
     }
 
-    /// Takes a link that will not be dialled again out of the targets.
-    pub(crate) fn forget(&self, link: &Link) {
-        lock(&self.routing).targets.retain(|l| l.id != link.id);
-        self.retire(link);
-    }
-
     /// Ends the socket: nothing more is accepted or queued; what is queued is written within `linger`. Idempotent.
     pub(crate) fn close(self: &Arc<Self>, linger: Duration) {
         if self.closing.swap(true, Ordering::SeqCst) {
@@ -605,9 +649,10 @@ impl Core {
         for (_, task) in tasks.listeners.drain(..) {
             task.abort();
         }
-        let up: Vec<_> = lock(&self.routing)
-            .up
-            .values()
+        let up: Vec<_> = self
+            .table
+            .lock()
+            .up()
             .map(|(link, _)| link.clone())
             .collect();
         for dialer in &tasks.dialers {
@@ -670,30 +715,39 @@ async fn abort_after(core: Arc<Core>, linger: Duration) {
     }
 }
 
-/// Links whose writer's role the sender got; kicked after the locks are released.
+/// Does what a push asks of the sender.
+fn kick(link: &Arc<Link>, pushed: Pushed, alone: bool, out: &Outgoing<'_>) {
+    match pushed {
+        Pushed::Writer => link.kick(
+            alone,
+            matches!(out, Outgoing::Owned(b) if b.len() >= INLINE_FROM),
+        ),
+        Pushed::Plenty => link.help(),
+        Pushed::Queued | Pushed::Full | Pushed::Gone => {}
+    }
+}
+
+/// Links the sender has to do something for after the lock is released.
 #[derive(Default)]
 struct Kicks {
-    first: Option<Arc<Link>>,
-    rest: Vec<Arc<Link>>,
+    first: Option<(Arc<Link>, Pushed)>,
+    rest: Vec<(Arc<Link>, Pushed)>,
 }
 
 impl Kicks {
-    fn add(&mut self, link: &Arc<Link>) {
+    #[cold]
+    fn add(&mut self, link: &Arc<Link>, pushed: Pushed) {
         if self.first.is_none() {
-            self.first = Some(link.clone());
+            self.first = Some((link.clone(), pushed));
         } else {
-            self.rest.push(link.clone());
+            self.rest.push((link.clone(), pushed));
         }
     }
 
     #[inline]
     fn kick(self, alone: bool, out: &Outgoing<'_>) {
-        if let Some(first) = self.first {
-            let large = alone && matches!(out, Outgoing::Owned(b) if b.len() >= INLINE_FROM);
-            first.kick(alone, large);
-            for link in self.rest {
-                link.kick(false, false);
-            }
+        for (link, pushed) in self.first.into_iter().chain(self.rest) {
+            kick(&link, pushed, alone, out);
         }
     }
 }

@@ -146,15 +146,28 @@ impl Inbox {
     }
 
     /// The next message; waits for one.
+    #[inline]
     pub fn recv(&self) -> Result<Message, RecvError> {
-        self.recv_deadline(None)
+        match self.take_front() {
+            Some(message) => Ok(message),
+            None => self.recv_deadline(None),
+        }
+    }
+
+    /// The next message of the batch that is being taken.
+    #[inline]
+    fn take_front(&self) -> Option<Message> {
+        match &mut *lock(&self.front) {
+            Front::Batch(cursor) => cursor.next_message(),
+            Front::Empty => None,
+        }
     }
 
     /// The next message; waits for one, at most `timeout`.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, RecvError> {
-        match self.try_recv() {
-            Err(RecvError::TimedOut) => self.recv_deadline(Instant::now().checked_add(timeout)),
-            done => done,
+        match self.take_front() {
+            Some(message) => Ok(message),
+            None => self.recv_deadline(Instant::now().checked_add(timeout)),
         }
     }
 
@@ -250,6 +263,7 @@ impl Inbox {
         }
     }
 
+    #[cold]
     fn recv_deadline(&self, deadline: Option<Instant>) -> Result<Message, RecvError> {
         loop {
             match self.try_recv() {

@@ -35,6 +35,8 @@
         clippy::unwrap_used,
         clippy::expect_used,
         clippy::panic,
+        clippy::print_stdout,
+        clippy::print_stderr,
         clippy::indexing_slicing
     )
 )]
@@ -66,6 +68,7 @@ mod session;
 mod socket;
 mod stamping;
 mod stats;
+mod table;
 mod writer;
 
 /// Every default and bound, with its unit and reason.

@@ -1,24 +1,30 @@
-//! `Link`: one way to one peer: its queue, its writer, its subscriptions. Senders push into it; whoever made the queue not empty has the
-//! writer's role and either writes or hands it on. Knows nothing of reading.
+//! `Link`: one way to one peer. Its queue is in the socket's table; here is what is done with it without that lock: writing, signals, counts.
+//! Whoever made the queue not empty has the writer's role and either writes or hands it on. Knows nothing of reading.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use colugo_zmtp::SubscriptionSet;
 
 use crate::flusher::Flusher;
 use crate::gate::{Gate, WakerSlot, lock};
-use crate::message::{LinkId, Outgoing};
-use crate::options::QueueLimit;
-use crate::outbox::Outbox;
+use crate::message::LinkId;
+use crate::outbox::Taken;
+use crate::peer::Peer;
 use crate::runtime;
-use crate::stamping::{SendClock, Stamping};
+use crate::stamping::Stamping;
+use crate::table::SharedTable;
 use crate::writer::{Writer, Wrote};
 
 /// A foreign thread writes by itself when it has not done so for this long: a lone message then saves a thread switch, a stream of them
 /// is left to the data thread, which writes many at once.
 const INLINE_PAUSE_NS: u64 = 20_000;
+/// After a pause this long since the last write, a message is written at once; before, it may wait for others.
+const STREAM_PAUSE_NS: u64 = 50_000;
+/// From this capacity on a link's buffers are given back when it is idle for so long.
+const IDLE_CAPACITY: usize = 4 << 10;
+const WARM_NS: u64 = 1_000_000_000;
 /// Owned frames from this size on are always written by the sender: a copy-free write beats a thread switch.
 pub(crate) const INLINE_FROM: usize = 1 << 20;
 
@@ -34,6 +40,8 @@ pub(crate) enum Pushed {
     Queued,
     /// Queued; the caller has the writer's role and must [`kick`](Link::kick).
     Writer,
+    /// Queued, and much waits: the caller should [`help`](Link::help).
+    Plenty,
     /// The queue is full.
     Full,
     /// There is no connection, and the link keeps nothing for a later one.
@@ -45,18 +53,16 @@ pub(crate) struct Link {
     pub(crate) id: LinkId,
     /// Keeps its queue from one connection to the next.
     pub(crate) persistent: bool,
-    outbox: Mutex<Outbox>,
-    full: AtomicBool,
+    table: Arc<SharedTable>,
     writer: Mutex<Option<Writer>>,
     pub(crate) task: WakerSlot,
     pub(crate) signals: AtomicU32,
-    subscriptions: Mutex<SubscriptionSet>,
-    takes_all: AtomicBool,
-    subscribed: AtomicBool,
-    limit: QueueLimit,
     room: Arc<Gate>,
     flusher: Arc<Flusher>,
     last_inline_ns: AtomicU64,
+    last_write_ns: AtomicU64,
+    /// Holds large buffers, and is on the flusher's list for it.
+    warm: AtomicBool,
     pub(crate) sent: AtomicU64,
     pub(crate) dropped: AtomicU64,
 }
@@ -75,98 +81,36 @@ impl Link {
     pub(crate) fn new(
         id: LinkId,
         persistent: bool,
-        limit: QueueLimit,
+        table: Arc<SharedTable>,
         room: Arc<Gate>,
         flusher: Arc<Flusher>,
     ) -> Self {
         Self {
             id,
             persistent,
-            outbox: Mutex::default(),
-            full: AtomicBool::new(false),
+            table,
             writer: Mutex::new(None),
             task: WakerSlot::default(),
             signals: AtomicU32::new(0),
-            subscriptions: Mutex::default(),
-            takes_all: AtomicBool::new(false),
-            subscribed: AtomicBool::new(false),
-            limit,
             room,
             flusher,
             last_inline_ns: AtomicU64::new(0),
+            last_write_ns: AtomicU64::new(0),
+            warm: AtomicBool::new(false),
             sent: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
         }
     }
 
-    /// Whether there is no room, without a lock.
-    #[inline]
-    pub(crate) fn is_full(&self) -> bool {
-        self.full.load(Ordering::Acquire)
-    }
-
-    /// Queues a message behind `head` frames; with a number, stamped as the rules want it.
-    #[inline]
-    pub(crate) fn push(
-        &self,
-        head: &[&[u8]],
-        body: &Outgoing<'_>,
-        stamp: Option<(u64, &mut SendClock)>,
-    ) -> Pushed {
-        if self.is_full() {
-            return Pushed::Full;
-        }
-        let mut outbox = lock(&self.outbox);
-        if !outbox.session && !self.persistent {
-            return Pushed::Gone;
-        }
-        if let Some((seq, clock)) = stamp {
-            let empty = outbox.is_empty();
-            if let Some(stamping) = &mut outbox.stamping
-                && let Some(stamp) = stamping.before(seq, empty, clock)
-            {
-                outbox.push_stamp(stamp);
-            }
-        }
-        outbox.push(head, body);
-        if outbox.is_full(self.limit) {
-            self.full.store(true, Ordering::Release);
-        }
-        Self::claim(&mut outbox)
-    }
-
     /// Queues a command or subscription.
     pub(crate) fn push_control(&self, write: impl FnOnce(&mut Vec<u8>)) -> Pushed {
-        let mut outbox = lock(&self.outbox);
-        if !outbox.session {
-            return Pushed::Gone;
-        }
-        outbox.push_control(write);
-        Self::claim(&mut outbox)
-    }
-
-    fn claim(outbox: &mut MutexGuard<'_, Outbox>) -> Pushed {
-        if outbox.session && !outbox.writer {
-            outbox.writer = true;
-            Pushed::Writer
-        } else {
-            Pushed::Queued
-        }
-    }
-
-    /// A message was not queued: counts it, for the peer too if it is told.
-    pub(crate) fn count_drop(&self, seq: Option<u64>) {
-        self.dropped.fetch_add(1, Ordering::Relaxed);
-        if let Some(seq) = seq
-            && let Some(stamping) = &mut lock(&self.outbox).stamping
-        {
-            stamping.lost(seq);
-        }
-    }
-
-    pub(crate) fn count_filtered(&self, seq: u64) {
-        if let Some(stamping) = &mut lock(&self.outbox).stamping {
-            stamping.filtered(seq);
+        let mut table = self.table.lock();
+        match table.get(self.id) {
+            Some(slot) if slot.outbox.session => {
+                slot.outbox.push_control(write);
+                slot.outbox.claim(usize::MAX)
+            }
+            _ => Pushed::Gone,
         }
     }
 
@@ -186,37 +130,17 @@ impl Link {
     }
 
     /// Writes what is queued, as the holder of the writer's role. True: there is more after `rounds`, and the role is still the caller's.
-    pub(crate) fn drain(&self, rounds: usize) -> bool {
+    pub(crate) fn drain(self: &Arc<Self>, rounds: usize) -> bool {
         let mut slot = lock(&self.writer);
         let Some(writer) = slot.as_mut() else {
-            lock(&self.outbox).writer = false;
+            if let Some(slot) = self.table.lock().get(self.id) {
+                slot.outbox.writer = false;
+            }
             return false;
         };
-        let mut round = 0;
-        loop {
-            if writer.is_done() {
-                let mut outbox = lock(&self.outbox);
-                if outbox.is_empty()
-                    && let Some(stamp) = outbox.stamping.as_mut().and_then(Stamping::on_drained)
-                {
-                    outbox.push_stamp(stamp);
-                }
-                if outbox.is_empty() {
-                    outbox.writer = false;
-                    drop(outbox);
-                    writer.on_idle();
-                    return false;
-                }
-                if round == rounds {
-                    return true;
-                }
-                round += 1;
-                self.sent
-                    .fetch_add(outbox.messages() as u64, Ordering::Relaxed);
-                outbox.take_into(&mut writer.taken);
-                self.full.store(false, Ordering::Release);
-                drop(outbox);
-                self.room.notify();
+        for round in 0..=rounds {
+            if writer.is_done() && !self.take(writer, round == rounds) {
+                return round == rounds && !self.is_idle();
             }
             match writer.write() {
                 Wrote::All => {}
@@ -229,6 +153,95 @@ impl Link {
                     return false;
                 }
             }
+        }
+        true
+    }
+
+    /// Takes what is queued. False: there is nothing, and the role is given up; or there is, but it is `enough` already.
+    fn take(self: &Arc<Self>, writer: &mut Writer, enough: bool) -> bool {
+        let mut table = self.table.lock();
+        let Some(slot) = table.get(self.id) else {
+            return false;
+        };
+        let outbox = &mut slot.outbox;
+        if outbox.is_empty()
+            && let Some(stamp) = outbox.stamping.as_mut().and_then(Stamping::on_drained)
+        {
+            outbox.push_stamp(stamp);
+        }
+        if outbox.is_empty() {
+            outbox.writer = false;
+            let keeps = writer.capacity().max(outbox.capacity()) > IDLE_CAPACITY;
+            drop(table);
+            self.last_write_ns
+                .store(since_start_ns(), Ordering::Relaxed);
+            if keeps && !self.warm.swap(true, Ordering::Relaxed) {
+                self.flusher.keep_warm(self.clone());
+            }
+            return false;
+        }
+        if enough {
+            return false;
+        }
+        self.sent
+            .fetch_add(outbox.messages() as u64, Ordering::Relaxed);
+        outbox.take_into(&mut writer.taken);
+        drop(table);
+        self.room.notify();
+        true
+    }
+
+    /// Nobody has the writer's role.
+    fn is_idle(&self) -> bool {
+        self.table
+            .lock()
+            .get(self.id)
+            .is_none_or(|slot| !slot.outbox.writer)
+    }
+
+    /// Whether the last write ended so recently that the sender is probably in the middle of more.
+    pub(crate) fn is_streaming(&self) -> bool {
+        since_start_ns().saturating_sub(self.last_write_ns.load(Ordering::Relaxed))
+            < STREAM_PAUSE_NS
+    }
+
+    pub(crate) fn queued_octets(&self) -> usize {
+        self.table
+            .lock()
+            .get(self.id)
+            .map_or(0, |slot| slot.outbox.octets())
+    }
+
+    /// Gives large buffers back if nothing was written for a while: an idle peer holds none. False: it was.
+    pub(crate) fn cool(&self) -> bool {
+        let quiet = since_start_ns().saturating_sub(self.last_write_ns.load(Ordering::Relaxed));
+        if quiet < WARM_NS {
+            return false;
+        }
+        let mut writer = lock(&self.writer);
+        if let Some(writer) = writer.as_mut().filter(|w| w.is_done()) {
+            writer.taken = Taken::default();
+        }
+        drop(writer);
+        if let Some(slot) = self.table.lock().get(self.id) {
+            slot.outbox.shrink();
+        }
+        self.warm.store(false, Ordering::Relaxed);
+        true
+    }
+
+    /// Writes, as a sender that has queued a lot, if nobody else is writing.
+    #[cold]
+    pub(crate) fn help(self: &Arc<Self>) {
+        if !runtime::on_data_thread() && self.writer.try_lock().is_ok() && self.drain(1) {
+            self.flusher.mark(self.clone());
+        }
+    }
+
+    /// Makes room, as a sender that would have to wait otherwise.
+    pub(crate) fn make_room(self: &Arc<Self>) {
+        if self.drain(1) {
+            self.flusher.mark(self.clone());
         }
     }
 
@@ -247,40 +260,49 @@ impl Link {
     }
 
     /// A connection is there. True: something waits, and the caller has the writer's role.
-    pub(crate) fn open(&self, writer: Writer, stamped: bool) -> bool {
-        let mut slot = lock(&self.writer);
-        let mut outbox = lock(&self.outbox);
-        *slot = Some(writer);
-        outbox.session = true;
-        outbox.stamping = stamped.then(Stamping::default);
-        outbox.writer = !outbox.is_empty();
-        outbox.writer
+    pub(crate) fn open(&self, writer: Writer, stamped: bool, peer: Arc<Peer>) -> bool {
+        let mut place = lock(&self.writer);
+        let mut table = self.table.lock();
+        let Some(slot) = table.get(self.id) else {
+            return false;
+        };
+        *place = Some(writer);
+        slot.peer = Some(peer);
+        slot.outbox.session = true;
+        slot.outbox.stamping = stamped.then(Stamping::default);
+        slot.outbox.writer = !slot.outbox.is_empty();
+        let waiting = slot.outbox.writer;
+        table.sessions += 1;
+        waiting
     }
 
     /// The connection is gone. Gives how many queued messages are lost with it.
     pub(crate) fn shut(&self) -> usize {
-        let mut slot = lock(&self.writer);
-        let mut outbox = lock(&self.outbox);
+        let mut place = lock(&self.writer);
+        let mut table = self.table.lock();
+        let writer = place.take();
+        let Some(slot) = table.get(self.id) else {
+            return 0;
+        };
+        let outbox = &mut slot.outbox;
         outbox.session = false;
         outbox.writer = false;
         outbox.stamping = None;
-        let writer = slot.take();
-        let lost = if self.persistent {
+        let mut lost = 0;
+        if self.persistent {
             if let Some(writer) = writer {
                 let written = writer.written();
                 outbox.restore(writer.into_taken(), written);
             }
-            0
         } else {
-            outbox.clear()
-        };
-        self.full
-            .store(outbox.is_full(self.limit), Ordering::Release);
-        drop(outbox);
-        drop(slot);
-        self.subscribed.store(false, Ordering::Release);
-        self.takes_all.store(false, Ordering::Release);
-        *lock(&self.subscriptions) = SubscriptionSet::new();
+            lost = outbox.clear();
+        }
+        slot.subscriptions = SubscriptionSet::new();
+        if slot.peer.take().is_some() {
+            table.sessions = table.sessions.saturating_sub(1);
+        }
+        drop(table);
+        drop(place);
         self.dropped.fetch_add(lost as u64, Ordering::Relaxed);
         self.room.notify();
         lost
@@ -288,42 +310,38 @@ impl Link {
 
     /// Queues the last stamp.
     pub(crate) fn push_final_stamp(&self) -> Pushed {
-        let mut outbox = lock(&self.outbox);
-        let Some(stamp) = outbox.stamping.as_mut().and_then(Stamping::on_close) else {
+        let mut table = self.table.lock();
+        let Some(slot) = table.get(self.id) else {
+            return Pushed::Gone;
+        };
+        let Some(stamp) = slot.outbox.stamping.as_mut().and_then(Stamping::on_close) else {
             return Pushed::Queued;
         };
-        outbox.push_stamp(stamp);
-        Self::claim(&mut outbox)
+        slot.outbox.push_stamp(stamp);
+        slot.outbox.claim(usize::MAX)
     }
 
     /// Nothing is queued and nothing is being written.
     pub(crate) fn is_drained(&self) -> bool {
         let writing = lock(&self.writer).as_ref().is_some_and(|w| !w.is_done());
-        !writing && lock(&self.outbox).is_empty()
+        !writing
+            && self
+                .table
+                .lock()
+                .get(self.id)
+                .is_none_or(|slot| slot.outbox.is_empty())
     }
 
     /// Applies the peer's wish to get (or no longer get) what begins with `prefix`. False: it asked for more than it may.
     pub(crate) fn subscribe(&self, prefix: &[u8], wanted: bool) -> bool {
-        let mut set = lock(&self.subscriptions);
-        let fits = if wanted {
-            set.insert(prefix).is_ok()
-        } else {
-            set.remove(prefix);
-            true
+        let mut table = self.table.lock();
+        let Some(slot) = table.get(self.id) else {
+            return true;
         };
-        self.takes_all.store(set.matches_all(), Ordering::Release);
-        self.subscribed.store(!set.is_empty(), Ordering::Release);
-        fits
-    }
-
-    #[inline]
-    pub(crate) fn wants(&self, topic: &[u8]) -> bool {
-        self.takes_all.load(Ordering::Acquire)
-            || (self.is_subscribed() && lock(&self.subscriptions).matches(topic))
-    }
-
-    #[inline]
-    pub(crate) fn is_subscribed(&self) -> bool {
-        self.subscribed.load(Ordering::Acquire)
+        if wanted {
+            return slot.subscriptions.insert(prefix).is_ok();
+        }
+        slot.subscriptions.remove(prefix);
+        true
     }
 }

@@ -14,6 +14,7 @@ use crate::dial::run_connection;
 use crate::endpoint::{Endpoint, Host};
 use crate::error::BindError;
 use crate::event::{RefusedWhy, SocketEvent};
+use crate::link::Link;
 
 const BACKLOG: i32 = 1024;
 /// Pause after a failed accept: without descriptors it would fail again at once.
@@ -107,7 +108,7 @@ fn take(core: &Arc<Core>, stream: TcpStream, addr: SocketAddr) {
     let id = link.id;
     let guard = Accepted {
         core: core.clone(),
-        link: id,
+        link: link.clone(),
         _task: core.guard(),
     };
     let task_core = core.clone();
@@ -125,13 +126,14 @@ fn take(core: &Arc<Core>, stream: TcpStream, addr: SocketAddr) {
 /// Counts an accepted connection for as long as it lives.
 struct Accepted {
     core: Arc<Core>,
-    link: crate::message::LinkId,
+    link: Arc<Link>,
     _task: TaskGuard,
 }
 
 impl Drop for Accepted {
     fn drop(&mut self) {
         self.core.connections.fetch_sub(1, Ordering::SeqCst);
-        self.core.remove_accepted(self.link);
+        self.core.remove_accepted(self.link.id);
+        self.core.forget(&self.link);
     }
 }

@@ -6,12 +6,16 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use colugo_zmtp::{Command, Stamp, parse_header, put_frame, put_header};
 
+use crate::link::Pushed;
 use crate::message::Outgoing;
 use crate::options::QueueLimit;
 use crate::stamping::Stamping;
 
 /// From this size on a frame is queued as it is, and written from where it lies.
 const SHARE_FROM: usize = 16 << 10;
+
+/// Each time so many octets more wait, the sender is asked to help writing.
+const HELP_EVERY: usize = 128 << 10;
 
 /// What waits to be written.
 #[derive(Debug, Default)]
@@ -40,8 +44,22 @@ impl Outbox {
         self.tail.is_empty() && self.chunks.is_empty()
     }
 
+    #[inline]
     pub(crate) fn is_full(&self, limit: QueueLimit) -> bool {
         self.messages >= limit.messages || self.octets >= limit.octets
+    }
+
+    /// Somebody has queued something. `Writer`: nobody had the writer's role, so it is the caller's now.
+    #[inline]
+    pub(crate) fn claim(&mut self, octets_before: usize) -> Pushed {
+        if self.session && !self.writer {
+            self.writer = true;
+            Pushed::Writer
+        } else if self.session && self.octets / HELP_EVERY > octets_before / HELP_EVERY {
+            Pushed::Plenty
+        } else {
+            Pushed::Queued
+        }
     }
 
     /// Frames a message: `head` frames first, then the body's.
@@ -105,6 +123,20 @@ impl Outbox {
         self.octets += self.tail.len().saturating_sub(before);
     }
 
+    /// A message was not queued, because there was no room.
+    pub(crate) fn count_lost(&mut self, seq: u64) {
+        if let Some(stamping) = &mut self.stamping {
+            stamping.lost(seq);
+        }
+    }
+
+    /// A message was not queued, because the peer does not want it.
+    pub(crate) fn count_filtered(&mut self, seq: u64) {
+        if let Some(stamping) = &mut self.stamping {
+            stamping.filtered(seq);
+        }
+    }
+
     pub(crate) fn push_stamp(&mut self, stamp: Stamp) {
         Command::Stamp(stamp).encode(&mut self.tail);
     }
@@ -116,6 +148,22 @@ impl Outbox {
         std::mem::swap(&mut self.chunks, &mut taken.chunks);
         self.messages = 0;
         self.octets = 0;
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.tail.capacity()
+    }
+
+    /// Gives the buffer back if it is empty.
+    pub(crate) fn shrink(&mut self) {
+        if self.is_empty() {
+            self.tail = Vec::new();
+            self.chunks = VecDeque::new();
+        }
+    }
+
+    pub(crate) fn octets(&self) -> usize {
+        self.octets
     }
 
     pub(crate) fn messages(&self) -> usize {

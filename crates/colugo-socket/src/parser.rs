@@ -1,6 +1,7 @@
 //! `Parser`: the octets of one connection on their way to whole messages. Answers what needs no application: subscriptions, PING, stamps.
 //! Does no I/O; its buffer grows with the octets that came, never with the size a header claims.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -21,6 +22,12 @@ use crate::stamping;
 
 /// A batch this much smaller than its buffer is copied out, so that a kept message does not pin the whole buffer.
 const COPY_BELOW: usize = 4096;
+
+/// Octets of an unfinished message that are copied into the next buffer at most.
+const CARRY_BELOW: usize = 16 << 10;
+/// Buffers that wait to be used again, and the largest of them.
+const USED: usize = 3;
+const RECYCLE_MAX: usize = 256 << 10;
 
 /// How a peer broke the protocol after the handshake.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +55,10 @@ pub(crate) struct Parser {
     peer: Arc<Peer>,
     flow: Arc<Flow>,
     buf: BytesMut,
+    /// Buffers that were handed over, oldest first.
+    used: VecDeque<Bytes>,
+    /// A piece of the buffer was handed over.
+    lent: bool,
     /// Start of the first message that is not whole, and of the first frame not looked at.
     start: usize,
     pos: usize,
@@ -79,6 +90,8 @@ impl Parser {
             peer,
             flow,
             buf,
+            used: VecDeque::new(),
+            lent: false,
             start: 0,
             pos: 0,
             spans: Vec::new(),
@@ -92,24 +105,52 @@ impl Parser {
         }
     }
 
-    /// The buffer, with room for at least `room` octets.
+    /// The buffer, with room for at least half of `room` octets.
     pub(crate) fn buffer(&mut self, room: usize) -> &mut BytesMut {
-        if self.buf.capacity() - self.buf.len() < room.min(8 << 10)
-            || self.buf.capacity() - self.buf.len() < room / 2
-        {
-            self.buf.reserve(room);
+        let left = self.buf.capacity() - self.buf.len();
+        if left < room / 2 {
+            self.renew(room);
         }
         &mut self.buf
+    }
+
+    /// A used buffer that nobody holds any more saves a fresh one, whose pages the system would have to clear.
+    fn renew(&mut self, room: usize) {
+        if self.buf.len() > CARRY_BELOW || room > RECYCLE_MAX {
+            self.buf.reserve(room);
+            return;
+        }
+        let used = (self.used.len() >= USED)
+            .then(|| self.used.pop_front())
+            .flatten();
+        let mut fresh = match used.map(Bytes::try_into_mut) {
+            Some(Ok(mut buf)) => {
+                buf.clear();
+                buf.reserve(room);
+                buf
+            }
+            _ => BytesMut::with_capacity(room),
+        };
+        fresh.extend_from_slice(&self.buf);
+        self.buf = fresh;
+        self.lent = false;
     }
 
     pub(crate) fn missing(&self) -> usize {
         self.missing
     }
 
-    /// Nothing to read: an idle peer holds no buffer.
-    pub(crate) fn on_idle(&mut self) {
+    /// Whether it holds more than an idle peer should.
+    pub(crate) fn is_warm(&self) -> bool {
+        self.buf.capacity() > 0 || !self.used.is_empty()
+    }
+
+    /// Nothing to read for a while: an idle peer holds no buffer.
+    pub(crate) fn cool(&mut self) {
+        self.used = VecDeque::new();
         if self.buf.is_empty() {
             self.buf = BytesMut::new();
+            self.lent = false;
         }
     }
 
@@ -352,6 +393,11 @@ impl Parser {
             }
             return copy;
         }
-        self.buf.split_to(cut).freeze()
+        let whole = self.buf.split_to(cut).freeze();
+        if !self.lent && self.used.len() < USED {
+            self.used.push_back(whole.clone());
+        }
+        self.lent = true;
+        whole
     }
 }

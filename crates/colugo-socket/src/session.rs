@@ -3,14 +3,16 @@
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::OwnedReadHalf;
+use tokio::time::Sleep;
 
 use crate::batch::{Cursor, Item};
 use crate::core::{Core, Sink};
@@ -24,6 +26,8 @@ use crate::peer::Peer;
 /// Smallest and largest read. A read that fills its buffer doubles the next one.
 const READ_MIN: usize = 8 << 10;
 const READ_MAX: usize = 256 << 10;
+/// After so long without a read the buffers are given back.
+const COOL_AFTER: Duration = Duration::from_secs(1);
 /// Reads before the other tasks of the thread get their turn.
 const READS_IN_A_ROW: usize = 8;
 /// Writes before the other tasks of the thread get their turn.
@@ -38,6 +42,7 @@ pub(crate) struct Session {
     parser: Parser,
     read_size: usize,
     read_total: usize,
+    cooling: Option<(Pin<Box<Sleep>>, usize)>,
     paused: bool,
     want_write: bool,
     closing: bool,
@@ -64,6 +69,7 @@ impl Session {
             parser,
             read_size: READ_MIN,
             read_total: 0,
+            cooling: None,
             paused: false,
             want_write: false,
             closing: false,
@@ -85,6 +91,7 @@ impl Session {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<DownReason> {
         self.link.task.register(cx.waker());
+        self.poll_cooling(cx);
         loop {
             let signals = self.link.signals.swap(0, Ordering::SeqCst);
             self.want_write |= signals & WRITE != 0;
@@ -126,7 +133,7 @@ impl Session {
             let before = buf.capacity() - buf.len();
             let read = pin!(self.read.read_buf(buf)).poll(cx);
             let Poll::Ready(read) = read else {
-                self.parser.on_idle();
+                self.arm_cooling(cx);
                 return Poll::Pending;
             };
             match read {
@@ -142,8 +149,29 @@ impl Session {
         Poll::Pending
     }
 
+    /// In a while, looks whether something was read meanwhile, and gives the buffers back if not.
+    fn arm_cooling(&mut self, cx: &mut Context<'_>) {
+        if self.cooling.is_none() && self.parser.is_warm() {
+            let mut sleep = Box::pin(tokio::time::sleep(COOL_AFTER));
+            let _ = sleep.as_mut().poll(cx);
+            self.cooling = Some((sleep, self.read_total));
+        }
+    }
+
+    fn poll_cooling(&mut self, cx: &mut Context<'_>) {
+        if let Some((sleep, then)) = &mut self.cooling
+            && sleep.as_mut().poll(cx).is_ready()
+        {
+            if *then == self.read_total {
+                self.parser.cool();
+                self.read_size = READ_MIN;
+            }
+            self.cooling = None;
+        }
+    }
+
     fn adapt(&mut self, n: usize, room: usize) {
-        self.read_total = self.read_total.saturating_add(n);
+        self.read_total = self.read_total.wrapping_add(n);
         if n >= room {
             self.read_size = (self.read_size * 2).min(READ_MAX);
         } else if n < self.read_size / 4 {

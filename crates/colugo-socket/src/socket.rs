@@ -127,9 +127,6 @@ impl<K: Kind> Socket<K> {
             return Ok(());
         }
         let link = self.core.new_link(true);
-        if link.persistent {
-            self.core.add_target(link.clone());
-        }
         let stop = Arc::new(AtomicBool::new(false));
         let task = dial(
             self.core.clone(),
@@ -158,7 +155,7 @@ impl<K: Kind> Socket<K> {
 
     /// Waits until `count` peers are there. False: they were not within `timeout`.
     pub fn wait_for_peers(&self, count: usize, timeout: Duration) -> bool {
-        let there = || (self.core.peers().len() >= count).then_some(());
+        let there = || (self.core.peer_count() >= count).then_some(());
         self.core
             .peers_changed
             .wait_until(Instant::now().checked_add(timeout), there)
@@ -198,6 +195,16 @@ impl<K: Kind> Socket<K> {
         }
         self.core
             .wait_closed(Instant::now().checked_add(linger + DROP_WAIT))
+    }
+
+    /// [`close`](Self::close) for a socket that is shared, with a linger time of its own: later calls of other methods say `Closed`.
+    pub fn shut(&self, linger: Duration) -> bool {
+        self.core.close(linger);
+        if on_data_thread() {
+            return false;
+        }
+        self.core
+            .wait_closed(Instant::now().checked_add(linger.saturating_add(DROP_WAIT)))
     }
 
     /// [`close`](Self::close) as a future. Dropped before its end, it closes as dropping the socket does.

@@ -8,9 +8,6 @@ use crate::outbox::Taken;
 
 /// Pieces per system call at most.
 const SLICES: usize = 64;
-/// Above this a writer with nothing to do gives its buffer back.
-const IDLE_CAPACITY: usize = 4 << 10;
-
 #[derive(Debug)]
 pub(crate) struct Writer {
     half: OwnedWriteHalf,
@@ -59,11 +56,8 @@ impl Writer {
         self.taken
     }
 
-    /// Gives large buffers back: an idle peer holds none.
-    pub(crate) fn on_idle(&mut self) {
-        if self.taken.tail.capacity() > IDLE_CAPACITY {
-            self.taken.tail = Vec::new();
-        }
+    pub(crate) fn capacity(&self) -> usize {
+        self.taken.tail.capacity()
     }
 
     /// Writes until all is written or the system takes no more.

@@ -1,0 +1,190 @@
+//! `Table`: the links of one socket with all that senders touch: queues, subscriptions, whose turn it is. One lock guards the whole of it, so
+//! that a message costs one lock however many peers it goes to; no system call happens under it.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use colugo_zmtp::SubscriptionSet;
+
+use crate::gate::lock;
+use crate::link::{Link, Pushed};
+use crate::message::{LinkId, Outgoing};
+use crate::options::QueueLimit;
+use crate::outbox::Outbox;
+use crate::peer::Peer;
+use crate::stamping::SendClock;
+
+/// A link's number holds its place in the table: this many bits of it.
+const PLACE_BITS: u32 = 24;
+const PLACE_MASK: u64 = (1 << PLACE_BITS) - 1;
+
+/// The lock around a [`Table`].
+#[derive(Debug)]
+pub(crate) struct SharedTable {
+    table: Mutex<Table>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Table {
+    slots: Vec<Option<Slot>>,
+    free: Vec<usize>,
+    limit: QueueLimit,
+    /// Links with a connection that has shaken hands.
+    pub(crate) sessions: usize,
+    /// PUSH and the like: the place after the one served last.
+    next: usize,
+    /// PUB: the number of the next message.
+    pub(crate) seq: u64,
+}
+
+/// One link's part of the table.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) link: Arc<Link>,
+    pub(crate) outbox: Outbox,
+    /// Who is there, while somebody is.
+    pub(crate) peer: Option<Arc<Peer>>,
+    pub(crate) subscriptions: SubscriptionSet,
+}
+
+impl Slot {
+    #[inline]
+    pub(crate) fn wants(&self, topic: &[u8]) -> bool {
+        self.subscriptions.matches(topic)
+    }
+
+    /// Queues a message behind `head` frames; with a number, stamped as the rules want it.
+    #[inline]
+    pub(crate) fn push(
+        &mut self,
+        limit: QueueLimit,
+        head: &[&[u8]],
+        body: &Outgoing<'_>,
+        stamp: Option<(u64, &mut SendClock)>,
+    ) -> Pushed {
+        let outbox = &mut self.outbox;
+        if !outbox.session && !self.link.persistent {
+            return Pushed::Gone;
+        }
+        if outbox.is_full(limit) {
+            return Pushed::Full;
+        }
+        if let Some((seq, clock)) = stamp {
+            let empty = outbox.is_empty();
+            if let Some(stamping) = &mut outbox.stamping
+                && let Some(stamp) = stamping.before(seq, empty, clock)
+            {
+                outbox.push_stamp(stamp);
+            }
+        }
+        let before = outbox.octets();
+        outbox.push(head, body);
+        outbox.claim(before)
+    }
+}
+
+impl SharedTable {
+    pub(crate) fn new(limit: QueueLimit) -> Self {
+        let table = Table {
+            slots: Vec::new(),
+            free: Vec::new(),
+            limit,
+            sessions: 0,
+            next: 0,
+            seq: 0,
+        };
+        Self {
+            table: Mutex::new(table),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Table> {
+        lock(&self.table)
+    }
+
+    /// Adds a link that `make` makes from its number; `count` makes numbers unique.
+    pub(crate) fn insert(&self, count: u64, make: impl FnOnce(LinkId) -> Link) -> Arc<Link> {
+        let mut table = self.lock();
+        let place = table.free.pop().unwrap_or(table.slots.len());
+        let id = LinkId((count << PLACE_BITS) | (place as u64 & PLACE_MASK));
+        let link = Arc::new(make(id));
+        let slot = Slot {
+            link: link.clone(),
+            outbox: Outbox::default(),
+            peer: None,
+            subscriptions: SubscriptionSet::new(),
+        };
+        match table.slots.get_mut(place) {
+            Some(free) => *free = Some(slot),
+            None => table.slots.push(Some(slot)),
+        }
+        link
+    }
+}
+
+impl Table {
+    pub(crate) fn limit(&self) -> QueueLimit {
+        self.limit
+    }
+
+    #[inline]
+    pub(crate) fn get(&mut self, id: LinkId) -> Option<&mut Slot> {
+        let place = (id.0 & PLACE_MASK) as usize;
+        self.slots
+            .get_mut(place)?
+            .as_mut()
+            .filter(|slot| slot.link.id == id)
+    }
+
+    /// Takes a link out that will not come back.
+    pub(crate) fn remove(&mut self, id: LinkId) -> Option<Slot> {
+        self.get(id)?;
+        let place = (id.0 & PLACE_MASK) as usize;
+        let slot = self.slots.get_mut(place)?.take();
+        self.free.push(place);
+        slot
+    }
+
+    #[inline]
+    pub(crate) fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().flatten()
+    }
+
+    #[inline]
+    pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.slots.iter_mut().flatten()
+    }
+
+    /// Links with a peer, and the peers.
+    pub(crate) fn up(&self) -> impl Iterator<Item = (&Arc<Link>, &Arc<Peer>)> {
+        self.slots()
+            .filter_map(|slot| slot.peer.as_ref().map(|peer| (&slot.link, peer)))
+    }
+
+    /// Queues a message for the next link in turn that takes it.
+    #[inline]
+    pub(crate) fn push_in_turn(
+        &mut self,
+        head: &[&[u8]],
+        out: &Outgoing<'_>,
+    ) -> Option<(&Arc<Link>, Pushed)> {
+        let (limit, first) = (self.limit, self.next);
+        let places = (first..self.slots.len()).chain(0..first.min(self.slots.len()));
+        for place in places {
+            let Some(Some(slot)) = self.slots.get_mut(place) else {
+                continue;
+            };
+            let pushed = slot.push(limit, head, out, None);
+            if !matches!(pushed, Pushed::Full | Pushed::Gone) {
+                self.next = place + 1;
+                let link = self
+                    .slots
+                    .get(place)
+                    .and_then(Option::as_ref)
+                    .map(|slot| &slot.link)?;
+                return Some((link, pushed));
+            }
+        }
+        None
+    }
+}

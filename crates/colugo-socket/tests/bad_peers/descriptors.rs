@@ -1,0 +1,104 @@
+//! A process without file descriptors left: nothing new gets in, nothing that is there is harmed, and all is well once there are some.
+
+use std::fs::File;
+use std::sync::mpsc::channel;
+
+use colugo_socket::{BindError, PullSocket, PushSocket, SocketEvent};
+use colugo_testkit::{Alone, wait_until};
+
+use crate::PATIENCE;
+use crate::raw::Raw;
+
+#[test]
+fn accepting_pauses_and_recovers_when_descriptors_run_out() {
+    Alone::new().open_files(64).run(
+        "descriptors::accepting_pauses_and_recovers_when_descriptors_run_out",
+        || {
+            let (tell, told) = channel();
+            let pull = PullSocket::builder()
+                .on_event(move |event| {
+                    if let SocketEvent::AcceptFailed(_) = event {
+                        let _ = tell.send(());
+                    }
+                })
+                .build()
+                .unwrap();
+            let endpoint = pull.bind("tcp://127.0.0.1:0").unwrap();
+            let push = PushSocket::new().unwrap();
+            push.connect(&endpoint).unwrap();
+            assert!(pull.wait_for_peers(1, PATIENCE) && push.wait_for_peers(1, PATIENCE));
+
+            let mut hoard: Vec<File> =
+                std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+            // One for the dialling side: the accepting side then finds none.
+            hoard.pop();
+            let mut late = Raw::dial(&endpoint);
+            told.recv_timeout(PATIENCE).unwrap();
+            assert!(matches!(
+                PullSocket::new().unwrap().bind("tcp://127.0.0.1:0"),
+                Err(BindError::NoDescriptors(_))
+            ));
+            for i in 0..1000u32 {
+                push.send(&i.to_be_bytes()).unwrap();
+                let message = pull.recv_timeout(PATIENCE).unwrap();
+                assert_eq!(message.payload()[..], i.to_be_bytes());
+            }
+            // It fails again and again, but with pauses.
+            told.recv_timeout(PATIENCE).unwrap();
+            drop(hoard);
+            late.shake("PUSH", 1);
+            late.send(&crate::raw::frame(0, b"late"));
+            assert_eq!(pull.recv_timeout(PATIENCE).unwrap().payload(), "late");
+        },
+    );
+}
+
+#[test]
+fn dialling_goes_on_when_there_are_descriptors_again() {
+    Alone::new().open_files(64).run(
+        "descriptors::dialling_goes_on_when_there_are_descriptors_again",
+        || {
+            let pull = PullSocket::new().unwrap();
+            let endpoint = pull.bind("tcp://127.0.0.1:0").unwrap();
+            let (tell, told) = channel();
+            let push = PushSocket::builder()
+                .on_event(move |event| {
+                    if let SocketEvent::DialFailed(..) = event {
+                        let _ = tell.send(());
+                    }
+                })
+                .build()
+                .unwrap();
+            let hoard: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+            push.connect(&endpoint).unwrap();
+            push.send("kept").unwrap();
+            told.recv_timeout(PATIENCE).unwrap();
+            drop(hoard);
+            assert_eq!(pull.recv_timeout(PATIENCE).unwrap().payload(), "kept");
+        },
+    );
+}
+
+#[test]
+fn sockets_that_come_and_go_leave_no_descriptor() {
+    Alone::new().open_files(256).run(
+        "descriptors::sockets_that_come_and_go_leave_no_descriptor",
+        || {
+            let mut first = None;
+            for _ in 0..100 {
+                let pull = PullSocket::new().unwrap();
+                let endpoint = pull.bind("tcp://127.0.0.1:0").unwrap();
+                let push = PushSocket::new().unwrap();
+                push.connect(&endpoint).unwrap();
+                push.send("work").unwrap();
+                pull.recv_timeout(PATIENCE).unwrap();
+                drop((pull, push));
+                let open = colugo_testkit::open_descriptors().unwrap_or_default();
+                let most = *first.get_or_insert(open);
+                wait_until("all descriptors to be closed", || {
+                    (colugo_testkit::open_descriptors().unwrap_or_default() <= most).then_some(())
+                });
+            }
+        },
+    );
+}

@@ -1,0 +1,12 @@
+//! Peers written octet by octet: old ones, odd ones, broken ones and hostile ones. Whatever they do, the socket serves its good peers.
+
+use std::time::Duration;
+
+mod descriptors;
+mod garbage;
+mod greetings;
+mod memory;
+mod raw;
+mod traffic;
+
+const PATIENCE: Duration = colugo_testkit::PATIENCE;
