@@ -752,6 +752,14 @@ impl Kicks {
     }
 }
 
+impl Drop for Core {
+    /// A dialler that was aborted has not taken its link out.
+    fn drop(&mut self) {
+        let slots = self.table.lock().take_all();
+        drop(slots);
+    }
+}
+
 impl fmt::Debug for Core {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Core")

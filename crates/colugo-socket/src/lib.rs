@@ -74,8 +74,9 @@ mod writer;
 /// Every default and bound, with its unit and reason.
 pub mod limits {
     pub use crate::options::{
-        CONNECT_TIMEOUT, DROP_WAIT, HANDSHAKE_TIMEOUT, HEALTHY_AFTER, LINGER, MAX_COMMAND,
-        MAX_CONNECTIONS_DEFAULT, MAX_FRAMES, MAX_MESSAGE_DEFAULT, MAX_MESSAGE_LIMIT, RECONNECT,
+        CONNECT_TIMEOUT, DROP_WAIT, HANDSHAKE_TIMEOUT, HEALTHY_AFTER, LINGER, MAX_BEFORE_PONG,
+        MAX_COMMAND, MAX_CONNECTIONS_DEFAULT, MAX_FRAMES, MAX_MESSAGE_DEFAULT, MAX_MESSAGE_LIMIT,
+        RECONNECT,
     };
 }
 
@@ -95,3 +96,7 @@ pub use socket::{
     SubSocket,
 };
 pub use stats::{Sent, Stats};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,7 +1,7 @@
 //! `Link`: one way to one peer. Its queue is in the socket's table; here is what is done with it without that lock: writing, signals, counts.
 //! Whoever made the queue not empty has the writer's role and either writes or hands it on. Knows nothing of reading.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::stamping::Stamping;
 use crate::table::SharedTable;
 use crate::writer::{Writer, Wrote};
 
-/// A foreign thread writes by itself when it has not done so for this long: a lone message then saves a thread switch, a stream of them
+/// A foreign thread writes by itself when nobody has done so for this long: a lone message then saves a thread switch, a stream of them
 /// is left to the data thread, which writes many at once.
 const INLINE_PAUSE_NS: u64 = 20_000;
 /// After a pause this long since the last write, a message is written at once; before, it may wait for others.
@@ -59,8 +59,8 @@ pub(crate) struct Link {
     pub(crate) signals: AtomicU32,
     room: Arc<Gate>,
     flusher: Arc<Flusher>,
-    last_inline_ns: AtomicU64,
     last_write_ns: AtomicU64,
+    pub(crate) queued: AtomicUsize,
     /// Holds large buffers, and is on the flusher's list for it.
     warm: AtomicBool,
     pub(crate) sent: AtomicU64,
@@ -94,8 +94,8 @@ impl Link {
             signals: AtomicU32::new(0),
             room,
             flusher,
-            last_inline_ns: AtomicU64::new(0),
             last_write_ns: AtomicU64::new(0),
+            queued: AtomicUsize::new(0),
             warm: AtomicBool::new(false),
             sent: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -117,9 +117,9 @@ impl Link {
     /// Uses or hands on the writer's role. `alone`: the socket has no other peer to write to, so writing here is worth a thought.
     pub(crate) fn kick(self: &Arc<Self>, alone: bool, large: bool) {
         if alone && !runtime::on_data_thread() {
-            let now = since_start_ns();
-            let last = self.last_inline_ns.swap(now, Ordering::Relaxed);
-            if large || now.saturating_sub(last) > INLINE_PAUSE_NS {
+            let idle_ns =
+                since_start_ns().saturating_sub(self.last_write_ns.load(Ordering::Relaxed));
+            if large || idle_ns > INLINE_PAUSE_NS {
                 if self.drain(1) {
                     self.flusher.mark(self.clone());
                 }
@@ -205,11 +205,9 @@ impl Link {
             < STREAM_PAUSE_NS
     }
 
+    /// Octets in the queue, without its lock: what the last push left there.
     pub(crate) fn queued_octets(&self) -> usize {
-        self.table
-            .lock()
-            .get(self.id)
-            .map_or(0, |slot| slot.outbox.octets())
+        self.queued.load(Ordering::Relaxed)
     }
 
     /// Gives large buffers back if nothing was written for a while: an idle peer holds none. False: it was.

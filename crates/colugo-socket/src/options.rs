@@ -41,6 +41,8 @@ pub const MAX_MESSAGE_LIMIT: usize = 1 << 30;
 pub const MAX_FRAMES: usize = 1024;
 /// Octets of a command after the handshake at most.
 pub const MAX_COMMAND: u64 = 64 << 10;
+/// Octets that may wait for a peer and its PING is still answered: any octet is a sign of life.
+pub const MAX_BEFORE_PONG: usize = 64 << 10;
 /// Accepted connections of one socket by default.
 pub const MAX_CONNECTIONS_DEFAULT: usize = 1024;
 /// From the first octet to READY, absolute: dripping octets do not extend it.

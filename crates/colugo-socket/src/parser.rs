@@ -16,7 +16,7 @@ use crate::core::{Core, Sink};
 use crate::flow::Flow;
 use crate::link::Link;
 use crate::message::Meta;
-use crate::options::{MAX_COMMAND, MAX_FRAMES};
+use crate::options::{MAX_BEFORE_PONG, MAX_COMMAND, MAX_FRAMES};
 use crate::peer::Peer;
 use crate::stamping;
 
@@ -264,6 +264,8 @@ impl Parser {
     fn command(&mut self, span: Span) -> Result<(), Fault> {
         let body = span.of(&self.buf);
         match Command::parse(body)? {
+            // With more than that on its way a PONG would say nothing new, and for one who reads nothing they would pile up.
+            Command::Ping { .. } if self.link.queued_octets() > MAX_BEFORE_PONG => {}
             Command::Ping { context, .. } => self
                 .core
                 .control(&self.link, |out| Command::Pong { context }.encode(out)),

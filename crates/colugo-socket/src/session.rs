@@ -79,14 +79,11 @@ impl Session {
 
     /// Until the connection ends.
     pub(crate) async fn run(&mut self) {
-        let mut why = match self.consume() {
-            Ok(()) => None,
-            Err(why) => Some(why),
+        let why = match self.consume() {
+            Err(why) => why,
+            Ok(()) => poll_fn(|cx| self.poll(cx)).await,
         };
-        if why.is_none() {
-            why = Some(poll_fn(|cx| self.poll(cx)).await);
-        }
-        self.why = why;
+        self.why = Some(why);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<DownReason> {

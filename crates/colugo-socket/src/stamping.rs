@@ -55,7 +55,7 @@ impl Stamping {
         if gap || queue_was_empty {
             return Some(self.stamp(seq, clock.now_ns()));
         }
-        if seq % CLOCK_EVERY == 0 {
+        if seq.is_multiple_of(CLOCK_EVERY) {
             let now = clock.now_ns();
             if now.saturating_sub(self.last_ns) > STAMP_AFTER_NS {
                 return Some(self.stamp(seq, now));

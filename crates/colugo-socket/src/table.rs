@@ -1,6 +1,7 @@
 //! `Table`: the links of one socket with all that senders touch: queues, subscriptions, whose turn it is. One lock guards the whole of it, so
 //! that a message costs one lock however many peers it goes to; no system call happens under it.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use colugo_zmtp::SubscriptionSet;
@@ -78,6 +79,7 @@ impl Slot {
         }
         let before = outbox.octets();
         outbox.push(head, body);
+        self.link.queued.store(outbox.octets(), Ordering::Relaxed);
         outbox.claim(before)
     }
 }
@@ -143,6 +145,11 @@ impl Table {
         let slot = self.slots.get_mut(place)?.take();
         self.free.push(place);
         slot
+    }
+
+    /// Takes all links out: they hold the table, as it holds them.
+    pub(crate) fn take_all(&mut self) -> Vec<Option<Slot>> {
+        std::mem::take(&mut self.slots)
     }
 
     #[inline]

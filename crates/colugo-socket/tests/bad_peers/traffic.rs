@@ -61,6 +61,24 @@ fn what_nobody_knows_is_ignored_and_counted() {
     assert_eq!(pull.stats().unknown_commands, 2, "JOIN and STAMP");
 }
 
+/// libzmq's SUB sends a SUBSCRIBE each time, but a CANCEL only for the last: a publisher that counts would send for ever.
+#[test]
+fn one_cancel_ends_two_subscriptions() {
+    let publisher = PubSocket::new().unwrap();
+    let endpoint = publisher.bind("tcp://127.0.0.1:0").unwrap();
+    let mut raw = Raw::shaken(&endpoint, "SUB", 1);
+    for _ in 0..2 {
+        raw.send(&command("SUBSCRIBE", b"a"));
+    }
+    raw.send(&command("CANCEL", b"a"));
+    raw.send(&command("CANCEL", b"never subscribed"));
+    raw.send(&command("SUBSCRIBE", b"end"));
+    colugo_testkit::wait_until("the last subscription", || {
+        (publisher.send("end").unwrap().queued == 1).then_some(())
+    });
+    assert_eq!(publisher.send("a1").unwrap().queued, 0);
+}
+
 #[test]
 fn short_bodies_in_long_frames_are_taken() {
     let pull = PullSocket::new().unwrap();

@@ -96,7 +96,7 @@ fn a_slow_receiver_slows_the_sender_down_on_either_side() {
     join(WAYS[0], &push, &pull);
     let count = pull.count(MANY, 1000);
     for i in 0..MANY as u64 {
-        push.send(&[&[7; 1000][..], &i.to_be_bytes()].concat())
+        push.send([&[7; 1000][..], &i.to_be_bytes()].concat())
             .unwrap();
     }
     count.finish();

@@ -24,7 +24,7 @@ fn their_subscriber_gets_what_it_asked_for_and_nothing_else() {
         assert_eq!(subscriber.recv(), multipart);
         for i in 0..500u64 {
             publisher
-                .send(&[&b"pose"[..], &i.to_be_bytes()].concat())
+                .send([&b"pose"[..], &i.to_be_bytes()].concat())
                 .unwrap();
             publisher.send("noise").unwrap();
         }

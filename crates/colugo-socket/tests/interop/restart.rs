@@ -61,7 +61,7 @@ fn their_subscriber_comes_back_to_our_restarted_publisher() {
         assert!(publisher.wait_for_subscribers(1, PATIENCE));
         for i in 0..10u64 {
             publisher
-                .send(&[&b"a"[..], &i.to_be_bytes()].concat())
+                .send([&b"a"[..], &i.to_be_bytes()].concat())
                 .unwrap();
         }
         count.finish();
