@@ -75,7 +75,7 @@ pub(crate) struct Batch {
     /// Marks, each with the index of the span it stands before.
     pub(crate) marks: Vec<(u32, Mark)>,
     /// Number and time of the first message, unless a mark says otherwise.
-    pub(crate) meta: Option<Meta>,
+    pub(crate) meta: Meta,
     pub(crate) messages: usize,
 }
 
@@ -89,7 +89,7 @@ pub(crate) struct Cursor {
     mark_at: usize,
     names_itself: bool,
     from: LinkId,
-    meta: Option<Meta>,
+    meta: Meta,
 }
 
 /// What stands next in a batch.
@@ -133,7 +133,7 @@ impl Cursor {
     }
 
     #[cold]
-    fn multipart(&mut self, meta: Option<Meta>) -> Message {
+    fn multipart(&mut self, meta: Meta) -> Message {
         let mut frames = Vec::with_capacity(4);
         if self.names_itself {
             frames.push(self.batch.peer.identity().clone());
@@ -156,7 +156,7 @@ impl Cursor {
             }
             self.mark += 1;
             match mark {
-                Mark::Stamp(meta) => self.meta = Some(*meta),
+                Mark::Stamp(meta) => self.meta = *meta,
                 Mark::Command(span) => return Some(Item::Command(span.of(&self.batch.buf))),
             }
         }
@@ -195,20 +195,17 @@ impl Cursor {
                 return;
             }
             if let Mark::Stamp(meta) = mark {
-                self.meta = Some(*meta);
+                self.meta = *meta;
             }
             self.mark += 1;
         }
     }
 
     #[inline]
-    fn take_meta(&mut self) -> Option<Meta> {
-        let meta = self.meta?;
-        self.meta = Some(Meta {
-            seq: meta.seq.wrapping_add(1),
-            sent_ns: meta.sent_ns,
-        });
-        Some(meta)
+    fn take_meta(&mut self) -> Meta {
+        let meta = self.meta;
+        self.meta.seq = meta.seq.wrapping_add(1);
+        meta
     }
 
     #[inline]

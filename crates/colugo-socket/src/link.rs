@@ -205,6 +205,12 @@ impl Link {
             < STREAM_PAUSE_NS
     }
 
+    /// Octets that wait, as they are now.
+    pub(crate) fn waiting_octets(&self) -> usize {
+        let mut table = self.table.lock();
+        table.get(self.id).map_or(0, |slot| slot.outbox.octets())
+    }
+
     /// Octets in the queue, without its lock: what the last push left there.
     pub(crate) fn queued_octets(&self) -> usize {
         self.queued.load(Ordering::Relaxed)

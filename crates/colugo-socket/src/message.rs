@@ -42,6 +42,13 @@ pub struct Meta {
     pub sent_ns: u64,
 }
 
+impl Meta {
+    /// Itself, unless it stands for a message without a stamp.
+    pub(crate) fn present(self) -> Option<Self> {
+        (self.sent_ns != 0).then_some(self)
+    }
+}
+
 #[derive(Clone, PartialEq, Eq)]
 enum Frames {
     One([Bytes; 1]),
@@ -62,11 +69,13 @@ enum Frames {
 pub struct Message {
     frames: Frames,
     from: LinkId,
-    meta: Option<Meta>,
+    /// Not stamped: no time. Smaller than an `Option`, and messages are moved a lot.
+    meta: Meta,
 }
 
 impl Message {
-    pub(crate) fn single(frame: Bytes, from: LinkId, meta: Option<Meta>) -> Self {
+    #[inline]
+    pub(crate) fn single(frame: Bytes, from: LinkId, meta: Meta) -> Self {
         Self {
             frames: Frames::One([frame]),
             from,
@@ -74,7 +83,7 @@ impl Message {
         }
     }
 
-    pub(crate) fn many(frames: Vec<Bytes>, from: LinkId, meta: Option<Meta>) -> Self {
+    pub(crate) fn many(frames: Vec<Bytes>, from: LinkId, meta: Meta) -> Self {
         Self {
             frames: Frames::Many(frames),
             from,
@@ -87,7 +96,7 @@ impl Message {
         if frames.is_empty() {
             Self::from(Bytes::new())
         } else {
-            Self::many(frames, LinkId::NONE, None)
+            Self::many(frames, LinkId::NONE, Meta::default())
         }
     }
 
@@ -95,7 +104,7 @@ impl Message {
     #[must_use]
     pub fn with_origin(mut self, from: LinkId, meta: Option<Meta>) -> Self {
         self.from = from;
-        self.meta = meta;
+        self.meta = meta.unwrap_or_default();
         self
     }
 
@@ -141,17 +150,17 @@ impl Message {
 
     /// The publisher's stamp, where it sends them.
     pub fn meta(&self) -> Option<Meta> {
-        self.meta
+        self.meta.present()
     }
 
     /// The publisher's number of this message.
     pub fn seq(&self) -> Option<u64> {
-        self.meta.map(|m| m.seq)
+        self.meta().map(|m| m.seq)
     }
 
     /// When it was sent, by the sender's clock: see [`Meta::sent_ns`].
     pub fn sent_ns(&self) -> Option<u64> {
-        self.meta.map(|m| m.sent_ns)
+        self.meta().map(|m| m.sent_ns)
     }
 }
 
@@ -160,14 +169,14 @@ impl fmt::Debug for Message {
         f.debug_struct("Message")
             .field("frames", &self.frames())
             .field("from", &self.from)
-            .field("meta", &self.meta)
+            .field("meta", &self.meta())
             .finish()
     }
 }
 
 impl From<Bytes> for Message {
     fn from(frame: Bytes) -> Self {
-        Self::single(frame, LinkId::NONE, None)
+        Self::single(frame, LinkId::NONE, Meta::default())
     }
 }
 
@@ -188,7 +197,7 @@ impl From<Vec<u8>> for Message {
 pub struct MessageRef<'a> {
     store: Store<'a>,
     from: LinkId,
-    meta: Option<Meta>,
+    meta: Meta,
 }
 
 #[derive(Clone, Copy)]
@@ -198,7 +207,7 @@ enum Store<'a> {
 }
 
 impl<'a> MessageRef<'a> {
-    pub(crate) fn new(buf: &'a Bytes, spans: &'a [Span], from: LinkId, meta: Option<Meta>) -> Self {
+    pub(crate) fn new(buf: &'a Bytes, spans: &'a [Span], from: LinkId, meta: Meta) -> Self {
         Self {
             store: Store::Buffer { buf, spans },
             from,
@@ -269,17 +278,17 @@ impl<'a> MessageRef<'a> {
 
     /// The publisher's stamp, where it sends them.
     pub fn meta(&self) -> Option<Meta> {
-        self.meta
+        self.meta.present()
     }
 
     /// The publisher's number of this message.
     pub fn seq(&self) -> Option<u64> {
-        self.meta.map(|m| m.seq)
+        self.meta().map(|m| m.seq)
     }
 
     /// When it was sent, by the sender's clock: see [`Meta::sent_ns`].
     pub fn sent_ns(&self) -> Option<u64> {
-        self.meta.map(|m| m.sent_ns)
+        self.meta().map(|m| m.sent_ns)
     }
 }
 
@@ -288,7 +297,7 @@ impl fmt::Debug for MessageRef<'_> {
         f.debug_struct("MessageRef")
             .field("frames", &self.len())
             .field("from", &self.from)
-            .field("meta", &self.meta)
+            .field("meta", &self.meta())
             .finish()
     }
 }

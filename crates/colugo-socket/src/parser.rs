@@ -72,8 +72,8 @@ pub(crate) struct Parser {
     missing: usize,
     marks: Vec<(u32, Mark)>,
     /// Number and time of the first message of the batch, and of the next one.
-    batch_meta: Option<Meta>,
-    next_meta: Option<Meta>,
+    batch_meta: Meta,
+    next_meta: Meta,
 }
 
 impl Parser {
@@ -100,8 +100,8 @@ impl Parser {
             partial_octets: 0,
             missing: 0,
             marks: Vec::new(),
-            batch_meta: None,
-            next_meta: None,
+            batch_meta: Meta::default(),
+            next_meta: Meta::default(),
         }
     }
 
@@ -208,9 +208,7 @@ impl Parser {
     #[inline]
     fn on_message(&mut self) -> Result<(), Fault> {
         self.partial_octets = 0;
-        if let Some(meta) = &mut self.next_meta {
-            meta.seq = meta.seq.wrapping_add(1);
-        }
+        self.next_meta.seq = self.next_meta.seq.wrapping_add(1);
         match self.core.kind {
             SocketType::Sub if !self.core.takes_all.load(Ordering::Relaxed) => self.filter(),
             SocketType::Pub | SocketType::XPub => return self.subscription_message(),
@@ -232,8 +230,8 @@ impl Parser {
             .unwrap_or_default();
         if !self.core.wants_own(topic) {
             self.spans.truncate(self.whole_spans);
-            if let Some(meta) = self.next_meta {
-                self.mark(Mark::Stamp(meta));
+            if self.next_meta.present().is_some() {
+                self.mark(Mark::Stamp(self.next_meta));
             }
         }
     }
@@ -265,7 +263,7 @@ impl Parser {
         let body = span.of(&self.buf);
         match Command::parse(body)? {
             // With more than that on its way a PONG would say nothing new, and for one who reads nothing they would pile up.
-            Command::Ping { .. } if self.link.queued_octets() > MAX_BEFORE_PONG => {}
+            Command::Ping { .. } if self.link.waiting_octets() > MAX_BEFORE_PONG => {}
             Command::Ping { context, .. } => self
                 .core
                 .control(&self.link, |out| Command::Pong { context }.encode(out)),
@@ -308,7 +306,7 @@ impl Parser {
 
     fn stamp(&mut self, stamp: &Stamp) {
         let (explained, filtered, unexplained) =
-            stamping::missing(self.next_meta.map(|m| m.seq), stamp);
+            stamping::missing(self.next_meta.present().map(|m| m.seq), stamp);
         if let Sink::Inbox(inbox) = &self.core.sink {
             inbox
                 .losses
@@ -332,7 +330,7 @@ impl Parser {
             seq: stamp.seq,
             sent_ns: stamp.time_ns,
         };
-        self.next_meta = Some(meta);
+        self.next_meta = meta;
         self.mark(Mark::Stamp(meta));
     }
 

@@ -29,6 +29,10 @@ impl SendClock {
 /// One link's stamps.
 #[derive(Debug, Default)]
 pub(crate) struct Stamping {
+    /// Number the peer counts to, if nothing is stamped before; [`NEVER`] when something must be told first.
+    peer_expects: u64,
+    /// From this number on the clock is read.
+    clock_at: u64,
     /// No stamp yet since the peer subscribed.
     started: bool,
     last_ns: u64,
@@ -36,9 +40,10 @@ pub(crate) struct Stamping {
     filtered: u64,
     /// Number after the last message that was queued or lost.
     next_seq: u64,
-    /// Number the peer counts to, if nothing is stamped before.
-    peer_expects: u64,
 }
+
+/// No message has this number.
+const NEVER: u64 = u64::MAX;
 
 impl Stamping {
     /// The stamp to put before message `seq`, if one is needed.
@@ -49,34 +54,51 @@ impl Stamping {
         queue_was_empty: bool,
         clock: &mut SendClock,
     ) -> Option<Stamp> {
-        self.next_seq = seq.wrapping_add(1);
-        let gap = !self.started || seq != self.peer_expects || self.full != 0;
-        self.peer_expects = self.next_seq;
-        if gap || queue_was_empty {
-            return Some(self.stamp(seq, clock.now_ns()));
+        let plain = seq == self.peer_expects && seq < self.clock_at && !queue_was_empty;
+        self.peer_expects = if plain { seq + 1 } else { self.peer_expects };
+        if plain {
+            None
+        } else {
+            self.perhaps(seq, queue_was_empty, clock)
         }
-        if seq.is_multiple_of(CLOCK_EVERY) {
-            let now = clock.now_ns();
-            if now.saturating_sub(self.last_ns) > STAMP_AFTER_NS {
-                return Some(self.stamp(seq, now));
-            }
+    }
+
+    #[cold]
+    fn perhaps(&mut self, seq: u64, queue_was_empty: bool, clock: &mut SendClock) -> Option<Stamp> {
+        let now = clock.now_ns();
+        let told = self.started && seq == self.peer_expects && !queue_was_empty;
+        self.peer_expects = seq.wrapping_add(1);
+        self.next_seq = self.peer_expects;
+        self.clock_at = (seq / CLOCK_EVERY + 1) * CLOCK_EVERY;
+        if told && now.saturating_sub(self.last_ns) <= STAMP_AFTER_NS {
+            return None;
         }
-        None
+        Some(self.stamp(seq, now))
     }
 
     /// A message was not queued because the queue was full.
     pub(crate) fn lost(&mut self, seq: u64) {
-        self.next_seq = seq.wrapping_add(1);
-        if self.started {
-            self.full += 1;
-        }
+        self.pass(seq);
+        self.full += u64::from(self.started);
     }
 
     /// A message was not for this peer: its subscriptions do not match.
     pub(crate) fn filtered(&mut self, seq: u64) {
+        self.pass(seq);
+        self.filtered += u64::from(self.started);
+    }
+
+    fn pass(&mut self, seq: u64) {
         self.next_seq = seq.wrapping_add(1);
-        if self.started {
-            self.filtered += 1;
+        self.peer_expects = NEVER;
+    }
+
+    /// Number after the last message that was queued or lost.
+    fn next(&self) -> u64 {
+        if self.peer_expects == NEVER {
+            self.next_seq
+        } else {
+            self.peer_expects.max(self.next_seq)
         }
     }
 
@@ -85,8 +107,9 @@ impl Stamping {
         if self.full == 0 {
             return None;
         }
-        self.peer_expects = self.next_seq;
-        Some(self.stamp(self.next_seq, SendClock::default().now_ns()))
+        let next = self.next();
+        self.peer_expects = next;
+        Some(self.stamp(next, SendClock::default().now_ns()))
     }
 
     /// The publisher closes: the last stamp.
@@ -94,7 +117,7 @@ impl Stamping {
         if !self.started {
             return None;
         }
-        let mut stamp = self.stamp(self.next_seq, SendClock::default().now_ns());
+        let mut stamp = self.stamp(self.next(), SendClock::default().now_ns());
         stamp.finale = true;
         Some(stamp)
     }

@@ -1,7 +1,7 @@
 //! Connect before bind, peers that leave and come back.
 
 use colugo_socket::{
-    DownReason, PubSocket, PullSocket, PushSocket, RecvError, SocketEvent, SubSocket,
+    BindError, DownReason, PubSocket, PullSocket, PushSocket, RecvError, SocketEvent, SubSocket,
 };
 use std::sync::mpsc;
 use std::time::Duration;
@@ -47,7 +47,15 @@ fn a_restarted_peer_is_dialled_again_and_subscriptions_are_resent() {
     subscriber.connect(&endpoint).unwrap();
     for round in 0..3u8 {
         let publisher = PubSocket::new().unwrap();
-        publisher.bind(&endpoint).unwrap();
+        // The one before may still be closing its port on a busy machine.
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while let Err(error) = publisher.bind(&endpoint) {
+            assert!(
+                matches!(error, BindError::InUse(_)) && std::time::Instant::now() < deadline,
+                "{error}"
+            );
+            std::thread::yield_now();
+        }
         assert!(
             publisher.wait_for_subscribers(1, PATIENCE),
             "without the application touching the socket"

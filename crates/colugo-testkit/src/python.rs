@@ -1,0 +1,43 @@
+//! `Python`: the interpreter that has pyzmq, as `cargo xtask test` sets it up. Knows no script but where the testkit's own lie.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::program::Program;
+use crate::skipped;
+
+/// The variable that names it.
+const VARIABLE: &str = "COLUGO_TEST_PYTHON";
+
+/// A Python with pyzmq, zeroconf and msgpack.
+#[derive(Clone, Debug)]
+pub struct Python(PathBuf);
+
+impl Python {
+    /// The one the environment names. None, and said so: there is none, the test is to be skipped.
+    pub fn find() -> Option<Self> {
+        let found = std::env::var_os(VARIABLE)
+            .filter(|path| !path.is_empty())
+            .map(|path| Self(path.into()));
+        if found.is_none() {
+            skipped(
+                "the tests against libzmq need a Python with pyzmq, which COLUGO_TEST_PYTHON names",
+                "cargo xtask test",
+            );
+        }
+        found
+    }
+
+    /// A call of a script, with the arguments still to be given.
+    pub fn script(&self, path: impl AsRef<Path>) -> Command {
+        let mut command = Command::new(&self.0);
+        command.arg("-u").arg(path.as_ref());
+        command
+    }
+
+    /// Runs one of the scripts in the testkit's own folder.
+    pub fn start(&self, name: &str) -> Program {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
+        Program::start(&mut self.script(folder.join(name)))
+    }
+}

@@ -1,0 +1,84 @@
+//! `cargo xtask …`: Colugo's checks and chores. It knows the workspace from the outside (cargo, Python, the kernel's
+//! namespaces) and uses none of its crates. For whoever changes Colugo, and for `.ci/run`.
+
+mod bench;
+mod debian;
+mod deny;
+mod error;
+mod layers;
+mod licences;
+mod metadata;
+mod namespaces;
+mod package;
+mod platforms;
+mod process;
+mod readme;
+mod setup;
+mod spdx;
+mod step;
+mod suites;
+mod test;
+mod venv;
+mod workshop;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask <COMMAND>
+
+Commands:
+  test   Run every check: format, layers, licences, clippy, tests, interop, packages, README
+           --install      install what is missing of Debian's packages (needs root or sudo); then nothing that could
+                          have been installed is skipped
+           --only STEP    run this step alone, with what it needs (may be given several times)
+           --list         name the steps
+  bench  Build benches/ in release and run its rows beside their yardsticks
+           [ROW…]         the rows to run (all)
+           --json         one JSON object a line
+           --secs S       seconds of each run
+           --runs N       runs of each side
+           --help         all that the runner knows
+  setup  Install the cargo tools that the checks use where they are there: cargo-nextest, cargo-deny, cargo-fuzz
+
+Examples:
+  cargo xtask test
+  cargo xtask test --only clippy --only tests
+  cargo xtask bench pubsub-64 call --json
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    if command.is_empty()
+        || ["-h", "--help", "help"].contains(&command.as_str())
+        || asks_for_help(&command, &rest)
+    {
+        print!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    let result = match command.as_str() {
+        "test" => test::run(&rest),
+        "bench" => bench::run(&rest),
+        "setup" => setup::run(),
+        other => Err(error::Error::Usage(format!(
+            "there is no command `{other}`"
+        ))),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The bench runner has a help text of its own.
+fn asks_for_help(command: &str, rest: &[String]) -> bool {
+    command != "bench"
+        && rest
+            .iter()
+            .any(|argument| argument == "-h" || argument == "--help")
+}
