@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 
-use crate::core::{Core, TaskGuard};
+use crate::core::Core;
 use crate::endpoint::{Endpoint, Host};
 use crate::event::SocketEvent;
 use crate::greet::{greet, part};
@@ -16,6 +16,7 @@ use crate::link::{CLOSE, Link};
 use crate::options::{CONNECT_TIMEOUT, HEALTHY_AFTER};
 use crate::peer::Peer;
 use crate::session::Session;
+use crate::tasks::TaskGuard;
 use crate::writer::Writer;
 
 /// The pauses between attempts.

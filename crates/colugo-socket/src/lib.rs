@@ -64,11 +64,13 @@ mod parser;
 mod peer;
 mod request;
 mod runtime;
+mod sending;
 mod session;
 mod socket;
 mod stamping;
 mod stats;
 mod table;
+mod tasks;
 mod writer;
 
 /// Every default and bound, with its unit and reason.

@@ -1,20 +1,22 @@
 //! Listening: binds, accepts up to the limit, and gives each connection a link and a task.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
 
-use crate::core::{Core, TaskGuard};
+use crate::core::Core;
 use crate::dial::run_connection;
 use crate::endpoint::{Endpoint, Host};
 use crate::error::BindError;
 use crate::event::{RefusedWhy, SocketEvent};
 use crate::link::Link;
+use crate::tasks::TaskGuard;
 
 const BACKLOG: i32 = 1024;
 /// Pause after a failed accept: without descriptors it would fail again at once.
@@ -86,7 +88,22 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }
 
-pub(crate) async fn accept(core: Arc<Core>, listener: TcpListener, _guard: TaskGuard) {
+/// A listening socket and the task that accepts on it.
+pub(crate) struct Listening {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) listener: Arc<TcpListener>,
+    pub(crate) task: AbortHandle,
+}
+
+impl Drop for Listening {
+    /// Frees the port at once, where the system can (Linux); else it is free when the data thread has dropped the task.
+    fn drop(&mut self) {
+        let _ = SockRef::from(&*self.listener).shutdown(Shutdown::Both);
+        self.task.abort();
+    }
+}
+
+pub(crate) async fn accept(core: Arc<Core>, listener: Arc<TcpListener>, _guard: TaskGuard) {
     loop {
         match listener.accept().await {
             Ok((stream, addr)) => take(&core, stream, addr),

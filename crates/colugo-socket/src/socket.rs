@@ -18,7 +18,7 @@ use crate::inbox::{Inbox, RecvFuture};
 use crate::kind::{
     Addresses, Dealer, Distributes, Kind, Pub, Pull, Push, Receives, Rep, Req, Router, Sub,
 };
-use crate::listen;
+use crate::listen::{self, Listening};
 use crate::message::{LinkId, Message, Outgoing};
 use crate::options::DROP_WAIT;
 use crate::peer::Peer;
@@ -96,12 +96,17 @@ impl<K: Kind> Socket<K> {
         let listener = tokio::net::TcpListener::from_std(listener)
             .map_err(|error| BindError::Io(bound.to_string(), error))?;
         drop(entered);
+        let listener = Arc::new(listener);
         let task = self.core.handle.spawn(listen::accept(
             self.core.clone(),
-            listener,
+            listener.clone(),
             self.core.guard(),
         ));
-        self.core.add_listener(bound.clone(), task.abort_handle());
+        self.core.add_listener(Listening {
+            endpoint: bound.clone(),
+            listener,
+            task: task.abort_handle(),
+        });
         self.core.emit(SocketEvent::Listening(bound.clone()));
         Ok(bound)
     }

@@ -1,0 +1,339 @@
+//! How a message gets into the queues: published to all who want it, distributed in turn, or addressed to one link; and how long a sender
+//! waits for room. The lock is the table's; whoever got a writer's role writes or hands it on after that lock is released.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use crate::core::Core;
+use crate::error::SendError;
+use crate::gate::lock;
+use crate::link::{INLINE_FROM, Link, Pushed};
+use crate::message::{LinkId, Outgoing};
+use crate::options::Overflow;
+use crate::runtime;
+use crate::stamping::SendClock;
+use crate::stats::Sent;
+
+/// A sender that drops so many messages in a row gives its processor away once: the writer may need it.
+const YIELD_AFTER_DROPS: u32 = 64;
+
+impl Core {
+    /// To every subscriber whose subscriptions match.
+    #[inline]
+    pub(crate) fn publish(&self, out: &Outgoing<'_>) -> Result<Sent, SendError> {
+        self.check_size(out)?;
+        let drops = self.options.overflow == Overflow::DropNewest;
+        match self.publish_now(out, drops) {
+            Some(done) => done,
+            None => self.publish_patiently(out),
+        }
+    }
+
+    #[cold]
+    fn publish_patiently(&self, out: &Outgoing<'_>) -> Result<Sent, SendError> {
+        if runtime::on_data_thread() {
+            return Err(SendError::WouldDeadlock);
+        }
+        self.make_room();
+        if let Some(done) = self.publish_now(out, false) {
+            return done;
+        }
+        match self
+            .room
+            .wait_until(self.patience(), || self.publish_now(out, false))
+        {
+            Some(done) => done,
+            None => self.publish_now(out, true).unwrap_or(Err(SendError::Full)),
+        }
+    }
+
+    /// Until when a sender waits.
+    fn patience(&self) -> Option<Instant> {
+        match self.options.overflow {
+            Overflow::Block(patience) => Instant::now().checked_add(patience),
+            Overflow::DropNewest => Some(Instant::now()),
+        }
+    }
+
+    /// Writes for the peers whose queue is full: cheaper than to wait until the data thread does.
+    fn make_room(&self) {
+        let table = self.table.lock();
+        let limit = table.limit();
+        let full: Vec<_> = table
+            .slots()
+            .filter(|s| s.outbox.is_full(limit) && s.outbox.session)
+            .map(|s| s.link.clone())
+            .collect();
+        drop(table);
+        for link in full {
+            link.make_room();
+        }
+    }
+
+    /// None: a matching subscriber has no room, and `drop_full` does not allow to leave it out.
+    #[inline]
+    fn publish_now(&self, out: &Outgoing<'_>, drop_full: bool) -> Option<Result<Sent, SendError>> {
+        if self.is_closing() {
+            return Some(Err(SendError::Closed));
+        }
+        let topic = out.first();
+        let mut table = self.table.lock();
+        let limit = table.limit();
+        if !drop_full
+            && table
+                .slots()
+                .any(|s| s.outbox.is_full(limit) && s.wants(topic))
+        {
+            return None;
+        }
+        let seq = table.seq;
+        table.seq = seq.wrapping_add(1);
+        let stamped = self.options.stamped;
+        let mut clock = SendClock::default();
+        let mut sent = Sent::default();
+        let mut kicks = Kicks::default();
+        for slot in table.slots_mut() {
+            if !slot.wants(topic) {
+                if stamped {
+                    slot.outbox.count_filtered(seq);
+                }
+                continue;
+            }
+            match slot.push(limit, &[], out, stamped.then_some((seq, &mut clock))) {
+                Pushed::Queued => sent.queued += 1,
+                pushed @ (Pushed::Writer | Pushed::Plenty) => {
+                    sent.queued += 1;
+                    kicks.add(&slot.link, pushed);
+                }
+                Pushed::Full => {
+                    sent.dropped += 1;
+                    slot.link.dropped.fetch_add(1, Ordering::Relaxed);
+                    slot.outbox.count_lost(seq);
+                }
+                Pushed::Gone => {}
+            }
+        }
+        let alone = table.sessions == 1;
+        drop(table);
+        kicks.kick(alone, out);
+        if sent.dropped > 0 {
+            self.on_drop();
+        }
+        Some(Ok(sent))
+    }
+
+    #[cold]
+    fn on_drop(&self) {
+        if self.drops_in_a_row.fetch_add(1, Ordering::Relaxed) >= YIELD_AFTER_DROPS {
+            self.drops_in_a_row.store(0, Ordering::Relaxed);
+            std::thread::yield_now();
+        }
+    }
+
+    /// To the next peer with room, in turn.
+    #[inline]
+    pub(crate) fn distribute(
+        &self,
+        head: &[&[u8]],
+        out: &Outgoing<'_>,
+        wait: bool,
+    ) -> Result<LinkId, SendError> {
+        self.check_size(out)?;
+        match self.distribute_now(head, out) {
+            Some(done) => done,
+            None => self.distribute_patiently(head, out, wait),
+        }
+    }
+
+    #[cold]
+    fn distribute_patiently(
+        &self,
+        head: &[&[u8]],
+        out: &Outgoing<'_>,
+        wait: bool,
+    ) -> Result<LinkId, SendError> {
+        let refused = || {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+            Err(SendError::Full)
+        };
+        if !wait {
+            return refused();
+        }
+        if runtime::on_data_thread() {
+            return Err(SendError::WouldDeadlock);
+        }
+        self.make_room();
+        let now = || self.distribute_now(head, out);
+        self.room
+            .wait_until(self.patience(), now)
+            .unwrap_or_else(refused)
+    }
+
+    #[inline]
+    pub(crate) fn distribute_now(
+        &self,
+        head: &[&[u8]],
+        out: &Outgoing<'_>,
+    ) -> Option<Result<LinkId, SendError>> {
+        if self.is_closing() {
+            return Some(Err(SendError::Closed));
+        }
+        let mut table = self.table.lock();
+        let alone = table.sessions == 1;
+        let (link, pushed) = table.push_in_turn(head, out)?;
+        let id = link.id;
+        if pushed != Pushed::Queued {
+            let link = link.clone();
+            drop(table);
+            kick(&link, pushed, alone, out);
+        }
+        Some(Ok(id))
+    }
+
+    /// To one link.
+    #[inline]
+    pub(crate) fn send_to(
+        &self,
+        to: LinkId,
+        head: &[&[u8]],
+        out: &Outgoing<'_>,
+    ) -> Result<(), SendError> {
+        self.check_size(out)?;
+        match self.send_to_now(to, head, out) {
+            Some(done) => done,
+            None => self.send_to_patiently(to, head, out),
+        }
+    }
+
+    fn send_to_now(
+        &self,
+        to: LinkId,
+        head: &[&[u8]],
+        out: &Outgoing<'_>,
+    ) -> Option<Result<(), SendError>> {
+        if self.is_closing() {
+            return Some(Err(SendError::Closed));
+        }
+        let mut table = self.table.lock();
+        let limit = table.limit();
+        let Some(slot) = table.get(to).filter(|slot| slot.peer.is_some()) else {
+            return Some(Err(SendError::NoPeer));
+        };
+        match slot.push(limit, head, out, None) {
+            Pushed::Queued => Some(Ok(())),
+            pushed @ (Pushed::Writer | Pushed::Plenty) => {
+                let link = slot.link.clone();
+                drop(table);
+                kick(&link, pushed, true, out);
+                Some(Ok(()))
+            }
+            Pushed::Full => None,
+            Pushed::Gone => Some(Err(SendError::NoPeer)),
+        }
+    }
+
+    #[cold]
+    fn send_to_patiently(
+        &self,
+        to: LinkId,
+        head: &[&[u8]],
+        out: &Outgoing<'_>,
+    ) -> Result<(), SendError> {
+        let on_data_thread = runtime::on_data_thread();
+        let waits = self.options.overflow != Overflow::DropNewest;
+        if waits && on_data_thread {
+            return Err(SendError::WouldDeadlock);
+        }
+        if waits {
+            self.make_room();
+        }
+        let now = || self.send_to_now(to, head, out);
+        let done = if waits {
+            self.room.wait_until(self.patience(), now)
+        } else {
+            None
+        };
+        done.unwrap_or_else(|| {
+            if let Some(slot) = self.table.lock().get(to) {
+                slot.link.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(SendError::Full)
+        })
+    }
+
+    pub(crate) fn link_named(&self, identity: &[u8]) -> Option<LinkId> {
+        lock(&self.identities).get(identity).copied()
+    }
+
+    pub(crate) fn send_command_to(
+        &self,
+        to: LinkId,
+        name: &str,
+        data: &[u8],
+    ) -> Result<(), SendError> {
+        let mut table = self.table.lock();
+        let slot = table.get(to).ok_or(SendError::NoPeer)?;
+        let link = slot.link.clone();
+        if !slot.peer.as_ref().is_some_and(|peer| peer.is_colugo()) {
+            return Err(SendError::NoPeer);
+        }
+        drop(table);
+        self.control(&link, |out| colugo_zmtp::put_command(out, name, data));
+        Ok(())
+    }
+
+    /// Queues a command for a link and has it written.
+    pub(crate) fn control(&self, link: &Arc<Link>, write: impl FnOnce(&mut Vec<u8>)) {
+        if link.push_control(write) == Pushed::Writer {
+            link.kick(true, false);
+        }
+    }
+
+    #[inline]
+    fn check_size(&self, out: &Outgoing<'_>) -> Result<(), SendError> {
+        let (octets, limit) = (out.octets(), self.options.max_message);
+        if octets > limit {
+            self.counters.too_large.fetch_add(1, Ordering::Relaxed);
+            return Err(SendError::TooLarge { octets, limit });
+        }
+        Ok(())
+    }
+}
+
+/// Does what a push asks of the sender.
+fn kick(link: &Arc<Link>, pushed: Pushed, alone: bool, out: &Outgoing<'_>) {
+    match pushed {
+        Pushed::Writer => link.kick(
+            alone,
+            matches!(out, Outgoing::Owned(b) if b.len() >= INLINE_FROM),
+        ),
+        Pushed::Plenty => link.help(),
+        Pushed::Queued | Pushed::Full | Pushed::Gone => {}
+    }
+}
+
+/// Links the sender has to do something for after the lock is released.
+#[derive(Default)]
+struct Kicks {
+    first: Option<(Arc<Link>, Pushed)>,
+    rest: Vec<(Arc<Link>, Pushed)>,
+}
+
+impl Kicks {
+    #[cold]
+    fn add(&mut self, link: &Arc<Link>, pushed: Pushed) {
+        if self.first.is_none() {
+            self.first = Some((link.clone(), pushed));
+        } else {
+            self.rest.push((link.clone(), pushed));
+        }
+    }
+
+    #[inline]
+    fn kick(self, alone: bool, out: &Outgoing<'_>) {
+        for (link, pushed) in self.first.into_iter().chain(self.rest) {
+            kick(&link, pushed, alone, out);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The tasks of a socket, listening, dialling and accepted connections, and how they end.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::task::AbortHandle;
+
+use crate::core::{Core, Sink};
+use crate::endpoint::Endpoint;
+use crate::gate::lock;
+use crate::link::{CLOSE, Link, Pushed};
+use crate::listen::Listening;
+use crate::listen::Listening;
+use crate::message::LinkId;
+
+#[derive(Default)]
+pub(crate) struct Tasks {
+    listeners: Vec<Listening>,
+    dialers: Vec<Dialer>,
+    accepted: HashMap<LinkId, AbortHandle>,
+}
+
+struct Dialer {
+    endpoint: Endpoint,
+    link: Arc<Link>,
+    stop: Arc<AtomicBool>,
+    task: AbortHandle,
+}
+
+/// Counts a task of the socket for as long as it lives.
+pub(crate) struct TaskGuard(Arc<Core>);
+
+impl Drop for TaskGuard {
+    fn drop(&mut self) {
+        self.0.live_tasks.fetch_sub(1, Ordering::SeqCst);
+        self.0.task_ended.notify();
+    }
+}
+
+impl Core {
+    pub(crate) fn guard(self: &Arc<Self>) -> TaskGuard {
+        self.live_tasks.fetch_add(1, Ordering::SeqCst);
+        TaskGuard(self.clone())
+    }
+
+    pub(crate) fn add_listener(&self, listening: Listening) {
+        lock(&self.tasks).listeners.push(listening);
+    }
+
+    pub(crate) fn add_dialer(
+        &self,
+        endpoint: Endpoint,
+        link: Arc<Link>,
+        stop: Arc<AtomicBool>,
+        task: AbortHandle,
+    ) {
+        lock(&self.tasks).dialers.push(Dialer {
+            endpoint,
+            link,
+            stop,
+            task,
+        });
+    }
+
+    pub(crate) fn add_accepted(&self, link: LinkId, task: AbortHandle) {
+        lock(&self.tasks).accepted.insert(link, task);
+    }
+
+    pub(crate) fn remove_accepted(&self, link: LinkId) {
+        lock(&self.tasks).accepted.remove(&link);
+    }
+
+    pub(crate) fn is_dialling(&self, endpoint: &Endpoint) -> bool {
+        lock(&self.tasks)
+            .dialers
+            .iter()
+            .any(|d| d.endpoint == *endpoint)
+    }
+
+    pub(crate) fn unbind(&self, endpoint: &Endpoint) -> bool {
+        let mut tasks = lock(&self.tasks);
+        let before = tasks.listeners.len();
+        tasks
+            .listeners
+            .retain(|listening| listening.endpoint != *endpoint);
+        tasks.listeners.len() < before
+    }
+
+    /// Stops dialling and lets the link finish what is queued.
+    pub(crate) fn disconnect(self: &Arc<Self>, endpoint: &Endpoint) -> bool {
+        let mut tasks = lock(&self.tasks);
+        let Some(at) = tasks.dialers.iter().position(|d| d.endpoint == *endpoint) else {
+            return false;
+        };
+        let dialer = tasks.dialers.swap_remove(at);
+        drop(tasks);
+        dialer.stop.store(true, Ordering::SeqCst);
+        let up = self
+            .table
+            .lock()
+            .get(dialer.link.id)
+            .is_some_and(|slot| slot.peer.is_some());
+        if !up && dialer.link.is_drained() {
+            dialer.task.abort();
+            self.forget(&dialer.link);
+            return true;
+        }
+        // Also when it is just shaking hands: the connection looks at `stop` once it is up.
+        dialer.link.signal(CLOSE);
+        let (linger, link) = (self.options.linger, dialer.link);
+        let core = self.clone();
+        self.handle.spawn(async move {
+            tokio::time::sleep(linger).await;
+            dialer.task.abort();
+            core.forget(&link);
+        });
+        true
+    }
+
+    /// Ends the socket: nothing more is accepted or queued; what is queued is written within `linger`. Idempotent.
+    pub(crate) fn close(self: &Arc<Self>, linger: Duration) {
+        if self.closing.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        if let Sink::Inbox(inbox) = &self.sink {
+            inbox.close();
+        }
+        let mut tasks = lock(&self.tasks);
+        tasks.listeners.clear();
+        let up: Vec<_> = self
+            .table
+            .lock()
+            .up()
+            .map(|(link, _)| link.clone())
+            .collect();
+        for dialer in &tasks.dialers {
+            let connected = up.iter().any(|l| l.id == dialer.link.id);
+            if !connected && dialer.link.is_drained() {
+                dialer.task.abort();
+            }
+        }
+        for (link, task) in &tasks.accepted {
+            if !up.iter().any(|l| l.id == *link) {
+                task.abort();
+            }
+        }
+        drop(tasks);
+        for link in up {
+            if link.push_final_stamp() == Pushed::Writer {
+                link.kick(false, false);
+            }
+            link.signal(CLOSE);
+        }
+        self.room.notify();
+        self.peers_changed.notify();
+        if self.live_tasks.load(Ordering::SeqCst) > 0 {
+            self.handle.spawn(abort_after(self.clone(), linger));
+        }
+    }
+
+    fn abort_all(&self) {
+        let tasks = lock(&self.tasks);
+        for dialer in &tasks.dialers {
+            dialer.task.abort();
+        }
+        for task in tasks.accepted.values() {
+            task.abort();
+        }
+    }
+
+    /// Waits until all tasks of the socket have ended.
+    pub(crate) fn wait_closed(&self, deadline: Option<Instant>) -> bool {
+        let ended = || (self.live_tasks.load(Ordering::SeqCst) == 0).then_some(());
+        self.task_ended.wait_until(deadline, ended).is_some()
+    }
+
+    pub(crate) fn poll_closed(&self, cx: &std::task::Context<'_>) -> bool {
+        self.task_ended.register(cx);
+        self.live_tasks.load(Ordering::SeqCst) == 0
+    }
+}
+
+async fn abort_after(core: Arc<Core>, linger: Duration) {
+    let ended = std::future::poll_fn(|cx| {
+        if core.poll_closed(cx) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    });
+    if tokio::time::timeout(linger, ended).await.is_err() {
+        core.abort_all();
+    }
+}
