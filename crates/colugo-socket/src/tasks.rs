@@ -12,7 +12,6 @@ use crate::endpoint::Endpoint;
 use crate::gate::lock;
 use crate::link::{CLOSE, Link, Pushed};
 use crate::listen::Listening;
-use crate::listen::Listening;
 use crate::message::LinkId;
 
 #[derive(Default)]

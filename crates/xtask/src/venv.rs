@@ -8,7 +8,7 @@ use crate::step::Skipped;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const PACKAGES: &[&str] = &["pyzmq==27.3.0", "zeroconf==0.154.0", "msgpack==1.2.4"];
+const PACKAGES: &[&str] = &["pyzmq==27.3.0", "zeroconf==0.154.0", "msgpack==1.2.4", "protobuf==7.36.2"];
 const PIP_LIMIT: Duration = Duration::from_secs(300);
 
 /// The environment's Python, or why there is none.
@@ -25,7 +25,7 @@ pub(crate) fn make(target: &Path, install: bool) -> Result<PathBuf, Skipped> {
     let is_current = std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted);
     if is_current
         && Process::new(&python)
-            .args(["-c", "import msgpack, zeroconf, zmq"])
+            .args(["-c", "import google.protobuf, msgpack, zeroconf, zmq"])
             .quietly()
     {
         return Ok(python);

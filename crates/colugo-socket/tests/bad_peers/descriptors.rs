@@ -102,3 +102,19 @@ fn sockets_that_come_and_go_leave_no_descriptor() {
         },
     );
 }
+
+/// Elsewhere it is free as soon as the data thread has got to it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_port_that_was_let_go_of_is_free_at_once() {
+    let endpoint = format!("tcp://127.0.0.1:{}", colugo_testkit::free_port());
+    for _ in 0..100 {
+        let first = PullSocket::new().unwrap();
+        first.bind(&endpoint).unwrap();
+        let push = PushSocket::new().unwrap();
+        push.connect(&endpoint).unwrap();
+        assert!(first.unbind(&endpoint));
+        let second = PullSocket::new().unwrap();
+        second.bind(&endpoint).unwrap();
+    }
+}

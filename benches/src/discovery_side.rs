@@ -1,0 +1,157 @@
+//! Nodes that find, lose and call each other by name: what the times of `courses` are taken from. And the repeater beside a bare thread.
+
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use colugo::{Event, LinkId, Network, Node, RequestError};
+
+use crate::Result;
+use crate::child::{Link, Spec};
+use crate::report::Report;
+use crate::roles::Role;
+use crate::stats::percentile;
+
+/// What nodes can be asked to do when addresses are not known.
+pub const ROLES: &[(&str, Role)] = &[
+    ("node.cold", cold),
+    ("node.talk", talk),
+    ("node.listen", listen),
+    ("node.watch", watch),
+    ("node.silent", silent),
+    ("node.ask", ask),
+    ("node.repeat", repeat),
+    ("thread.repeat", repeat_bare),
+];
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const TOPIC: &str = "bench";
+const TICK: Duration = Duration::from_millis(1);
+
+fn node(spec: &Spec, name: &str) -> Result<Node> {
+    Ok(Node::builder(name).namespace(spec.text("ns")?).network(Network::Host).build()?)
+}
+
+/// Nothing but a node.
+fn cold(spec: &Spec, link: &Link) -> Result<Report> {
+    let _node = node(spec, "cold")?;
+    link.ready("")?;
+    Ok(Report::new())
+}
+
+/// Publishes at 1 kHz; leaves properly when told to stop.
+fn talk(spec: &Spec, link: &Link) -> Result<Report> {
+    let node = node(spec, "talker")?;
+    let publisher = node.publisher(TOPIC).build()?;
+    link.ready("")?;
+    while !link.stopped_within(TICK) {
+        publisher.send(b"tick")?;
+    }
+    node.close().wait()?;
+    Ok(Report::new())
+}
+
+/// Ready with the first message.
+fn listen(spec: &Spec, link: &Link) -> Result<Report> {
+    let node = node(spec, "listener")?;
+    let subscriber = node.subscriber(TOPIC).build()?;
+    subscriber.recv_timeout(PATIENCE)?;
+    link.ready("")?;
+    Ok(Report::new())
+}
+
+/// Ready with the first message; then says `left` when a node has left, `again` when messages come by another link.
+fn watch(spec: &Spec, link: &Link) -> Result<Report> {
+    let node = node(spec, "watcher")?;
+    let events = node.events();
+    let subscriber = node.subscriber(TOPIC).build()?;
+    let first = subscriber.recv_timeout(PATIENCE)?.meta.link;
+    std::thread::spawn(move || {
+        while let Some(event) = events.recv() {
+            if matches!(event, Event::NodeLeft { .. }) {
+                println!("left");
+            }
+        }
+    });
+    link.ready("")?;
+    let mut current: LinkId = first;
+    loop {
+        let from = subscriber.recv_timeout(PATIENCE)?.meta.link;
+        if from != current {
+            current = from;
+            link.say("again");
+        }
+    }
+}
+
+/// A server that takes requests and never answers them.
+fn silent(spec: &Spec, link: &Link) -> Result<Report> {
+    let node = node(spec, "server")?;
+    let server = node.reply_server(TOPIC).build()?;
+    link.ready("")?;
+    let mut kept = Vec::new();
+    for _ in 0..spec.count()? {
+        kept.push(server.recv_timeout(PATIENCE)?);
+    }
+    link.say("taken");
+    link.wait_for_stop();
+    Ok(Report::new())
+}
+
+/// Sends `count` requests that will not be answered, and says how many ended with `Disconnected` when all have ended.
+fn ask(spec: &Spec, link: &Link) -> Result<Report> {
+    let node = node(spec, "client")?;
+    let client = node.request_client(TOPIC).timeout(PATIENCE).build()?;
+    client.wait_for_server(PATIENCE)?;
+    link.ready("")?;
+    let pending: Vec<_> = (0..spec.count()?).map(|_| client.request(b"?").start()).collect();
+    let mut disconnected = 0;
+    let mut others = 0;
+    for request in pending {
+        match request.wait() {
+            Err(RequestError::Disconnected) => disconnected += 1,
+            _ => others += 1,
+        }
+    }
+    Ok(Report::new().with("disconnected", f64::from(disconnected)).with("others", f64::from(others)))
+}
+
+/// How late the ticks of a repeater are.
+fn repeat(spec: &Spec, link: &Link) -> Result<Report> {
+    let node = Node::builder("repeater").network(Network::Peers).build()?;
+    let (sender, ticks) = channel();
+    let _repeater = node.repeater(TICK).on_tick(move || {
+        let _ = sender.send(Instant::now());
+    })?;
+    link.ready("")?;
+    node.run_for(spec.duration()?)?;
+    Ok(lateness(&ticks.try_iter().collect::<Vec<_>>()))
+}
+
+/// The same by a thread that does nothing else.
+fn repeat_bare(spec: &Spec, link: &Link) -> Result<Report> {
+    link.ready("")?;
+    let mut ticks = Vec::new();
+    let start = Instant::now();
+    let mut due = start;
+    while start.elapsed() < spec.duration()? {
+        due += TICK;
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        ticks.push(Instant::now());
+    }
+    Ok(lateness(&ticks))
+}
+
+/// Against a grid of 1 ms laid so that the earliest tick of all is on it.
+fn lateness(ticks: &[Instant]) -> Report {
+    let Some(&first) = ticks.first() else { return Report::new() };
+    let period = TICK.as_secs_f64() * 1e6;
+    let off = ticks.iter().map(|tick| {
+        let micros = (*tick - first).as_secs_f64() * 1e6;
+        micros - (micros / period).round() * period
+    });
+    let off: Vec<f64> = off.collect();
+    let earliest = off.iter().copied().fold(0.0, f64::min);
+    let late: Vec<f64> = off.iter().map(|off| off - earliest).collect();
+    let at = |share| percentile(&late, share).unwrap_or(f64::NAN);
+    Report::new().with("p50_us", at(0.5)).with("p99_us", at(0.99)).with("ticks", ticks.len() as f64)
+}

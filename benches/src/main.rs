@@ -1,0 +1,84 @@
+//! `colugo-bench`: Colugo beside libzmq and raw TCP, in turn, in processes of their own, over loopback TCP.
+//!
+//! The runner starts this program again for each side of a run. Rows and what they must reach: `--list`.
+
+mod catalogue;
+mod child;
+mod courses;
+mod discovery_side;
+mod harness;
+mod lent;
+mod machine;
+mod node_side;
+mod options;
+mod payload;
+mod recycled;
+mod report;
+mod roles;
+mod row;
+mod socket_side;
+mod stats;
+mod suite;
+mod table;
+mod tcp_side;
+mod zmq_side;
+
+use std::process::ExitCode;
+
+use harness::Harness;
+use options::Arguments;
+
+/// Anything may go wrong; all of it is told in words.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, role, rest @ ..] = args.as_slice()
+        && first == "child"
+    {
+        roles::play(role, rest);
+    }
+    match Arguments::parse(&args).and_then(|arguments| run(&arguments)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("colugo-bench: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Measures and prints; whether every row is at its must, as far as that was asked.
+fn run(arguments: &Arguments) -> Result<bool> {
+    let suites = catalogue::suites();
+    let names: Vec<&str> = suites.iter().flat_map(|suite| &suite.rows).map(|row| row.name).collect();
+    arguments.check_names(&names)?;
+    if arguments.list {
+        for row in suites.iter().flat_map(|suite| &suite.rows) {
+            println!("{:<22} {}", row.name, row.about);
+        }
+        return Ok(true);
+    }
+    let harness = Harness::new(arguments.secs)?;
+    eprintln!("{}; runs {} × {} s", machine::describe(), arguments.options.runs, arguments.secs);
+    let wanted = |name: &str| arguments.wants(name);
+    let mut all = Vec::new();
+    for suite in &suites {
+        let outcomes = suite.run(&harness, arguments.options, &wanted);
+        if outcomes.is_empty() {
+            continue;
+        }
+        if arguments.json {
+            for outcome in &outcomes {
+                println!("{}", serde_json::to_string(outcome)?);
+            }
+        } else {
+            eprint!("{}", table::table(&outcomes));
+        }
+        all.extend(outcomes);
+    }
+    if !arguments.json {
+        println!("{}", table::table(&all));
+    }
+    Ok(!arguments.check || all.iter().all(|outcome| outcome.ok != Some(false)))
+}

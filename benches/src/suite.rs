@@ -1,0 +1,110 @@
+//! Who is measured beside whom: contenders that run in turn, and the rows that are read off their figures.
+
+use std::collections::BTreeMap;
+
+use crate::Result;
+use crate::harness::{Harness, Part};
+use crate::report::Report;
+use crate::row::{Outcome, Row};
+use crate::stats::median;
+
+/// How a contender's figures are got.
+pub enum Trial {
+    /// Two processes; the first binds, the second dials.
+    Pair(Part, Part),
+    /// One process.
+    Solo(Part),
+    /// Something with a course of its own.
+    Course(fn(&Harness) -> Result<Report>),
+}
+
+/// One way of doing the thing that is measured.
+pub struct Contender {
+    /// Contenders of a group are alternatives: the group's figure is that of its best.
+    pub group: &'static str,
+    /// What tells it from the others of its group.
+    pub label: String,
+    /// How it is run.
+    pub trial: Trial,
+}
+
+/// Contenders measured in turn, and the rows read off them.
+pub struct Suite {
+    /// Who runs, in this order, once in each round.
+    pub contenders: Vec<Contender>,
+    /// What is read off.
+    pub rows: Vec<Row>,
+}
+
+/// What to leave out.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Rounds, of one run for each contender.
+    pub runs: usize,
+    /// Only the others, for a look at the machine.
+    pub yardstick: bool,
+    /// Each run's figures on stderr.
+    pub verbose: bool,
+}
+
+impl Suite {
+    /// Measures what the rows that `wanted` names need, and reads them off.
+    pub fn run(&self, harness: &Harness, options: Options, wanted: &dyn Fn(&str) -> bool) -> Vec<Outcome> {
+        let rows: Vec<&Row> = self.rows.iter().filter(|row| wanted(row.name)).collect();
+        let needed = |group: &str| {
+            rows.iter().any(|row| (row.ours == group && !options.yardstick) || row.theirs == Some(group))
+        };
+        let contenders: Vec<&Contender> = self.contenders.iter().filter(|one| needed(one.group)).collect();
+        let mut reports = vec![Vec::new(); contenders.len()];
+        let mut failures: BTreeMap<&str, String> = BTreeMap::new();
+        for _ in 0..options.runs {
+            for (contender, reports) in contenders.iter().zip(&mut reports) {
+                match contender.run(harness) {
+                    Ok(report) => {
+                        if options.verbose {
+                            eprintln!("  {} {}: {report}", contender.group, contender.label);
+                        }
+                        reports.push(report);
+                    }
+                    Err(error) => {
+                        eprintln!("  {} {}: {error}", contender.group, contender.label);
+                        failures.insert(contender.group, error.to_string());
+                    }
+                }
+            }
+        }
+        let read = |row: &Row| {
+            let best = |group: &str| {
+                let of_group = contenders.iter().zip(&reports).filter(|(contender, _)| contender.group == group);
+                let measured = of_group.filter_map(|(contender, reports)| {
+                    Some((contender.label.as_str(), middle(reports, row.metric)?, all_lost(reports)))
+                });
+                measured.min_by(|a, b| row.better.order(a.1, b.1))
+            };
+            let failed = failures.contains_key(row.ours);
+            row.read(best(row.ours).filter(|_| !failed), row.theirs.and_then(best))
+        };
+        rows.into_iter().map(read).collect()
+    }
+}
+
+impl Contender {
+    fn run(&self, harness: &Harness) -> Result<Report> {
+        match &self.trial {
+            Trial::Pair(binder, dialler) => harness.pair(binder, dialler),
+            Trial::Solo(part) => harness.solo(part),
+            Trial::Course(course) => course(harness),
+        }
+    }
+}
+
+fn middle(reports: &[Report], metric: &str) -> Option<f64> {
+    let figures: Vec<f64> = reports.iter().filter_map(|report| report.figure(metric)).collect();
+    median(&figures)
+}
+
+/// All that was lost, in all runs; what came twice or out of order is counted with it.
+fn all_lost(reports: &[Report]) -> u64 {
+    let of = |name| reports.iter().filter_map(|report| report.figure(name)).sum::<f64>();
+    (of("lost") + of("disorder")) as u64
+}

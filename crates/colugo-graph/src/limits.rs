@@ -1,0 +1,45 @@
+//! Every bound of this crate in one place, with its unit and its reason.
+//!
+//! What is over a bound is refused or cut, and counted in [`Counters`](crate::Counters).
+
+/// Nodes known at once. A control link each: beyond this a hub is the answer, and a flood of records must not grow us.
+pub const PEERS: usize = 1024;
+
+/// Announcements of one node.
+pub const ENTRIES: usize = 4096;
+
+/// Octets of one control message: a snapshot of [`ENTRIES`] entries with names of ordinary length.
+pub const MESSAGE_LEN: usize = 2 << 20;
+
+/// Octets of a node's name, and of the word for its machine.
+pub const NAME_LEN: usize = 63;
+
+/// Octets of the word for an encoding.
+pub const ENCODING_LEN: usize = 64;
+
+/// Octets of a reason that a peer gives.
+pub const REASON_LEN: usize = 128;
+
+/// Addresses kept per node: enough for a host with several interfaces in both families.
+pub const ADDRESSES: usize = 16;
+
+/// Octets of all TXT strings of a node record: it has to stay in one packet with SRV and addresses.
+pub const TXT_LEN: usize = 400;
+
+/// Links of peers that have not said HELLO yet.
+pub const STRANGERS: usize = 256;
+
+/// Depth of nested values in a control message that is skipped.
+pub const NESTING: usize = 16;
+
+/// Events that wait to be polled; the oldest is dropped first.
+pub const EVENTS: usize = 4096;
+
+/// The start of `text` with at most `max` octets, cut between characters.
+pub(crate) fn cut(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}

@@ -1,0 +1,13 @@
+//! Brains on a virtual network: exact times, no sockets, and a seed that every failure prints.
+
+mod directory;
+mod duplicates;
+mod fixed_peers;
+mod joining;
+mod leaving;
+mod many;
+mod messages;
+mod mismatch;
+mod net;
+mod quiet;
+mod strangers;

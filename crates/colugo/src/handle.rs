@@ -1,0 +1,552 @@
+//! `Handle`: the part that publishers, subscribers, clients and servers have in common: a socket, its links, and its place in discovery.
+//! `HandleOptions` and the `handle_options!` methods are what their builders have in common.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use colugo_graph::{Kind, Topic};
+use colugo_socket::{LinkId, Overflow};
+
+use crate::core::{Closable, Core};
+use crate::error::{BuildError, WaitError};
+use crate::event::Event;
+use crate::executor::{Task, Work, in_inline};
+use crate::peer::{Links, Peer};
+use crate::stats::{Counters, Stats};
+use crate::sync::{Queue, lock};
+use crate::transport::{DataSocket, Found, LinkObserver, Receive, Role, SocketSpec};
+
+pub(crate) type ConnectCallback = Box<dyn FnMut(&Peer) + Send>;
+
+/// What the builders of all handles can be told.
+#[derive(Default)]
+pub(crate) struct HandleOptions {
+    pub(crate) binds: Vec<String>,
+    pub(crate) connects: Vec<String>,
+    pub(crate) discover: Option<bool>,
+    pub(crate) queue: Option<usize>,
+    pub(crate) queue_octets: Option<usize>,
+    pub(crate) max_message: Option<usize>,
+    pub(crate) overflow: Option<Overflow>,
+    pub(crate) prefix: Bytes,
+    pub(crate) on_connect: Option<ConnectCallback>,
+}
+
+/// The methods of all four builders. Each has a field `options: HandleOptions`.
+macro_rules! handle_options {
+    () => {
+        /// How many messages a queue holds for each peer. Default 1000.
+        #[must_use]
+        pub fn queue(mut self, messages: usize) -> Self {
+            self.options.queue = Some(messages.max(1));
+            self
+        }
+
+        /// How many octets a queue holds for each peer; an empty one takes a message of any legal size. Default 16 MiB.
+        #[must_use]
+        pub fn queue_octets(mut self, octets: usize) -> Self {
+            self.options.queue_octets = Some(octets.max(1));
+            self
+        }
+
+        /// The largest message that is sent or accepted, in octets. Default 64 MiB.
+        #[must_use]
+        pub fn max_message(mut self, octets: usize) -> Self {
+            self.options.max_message = Some(octets);
+            self
+        }
+
+        /// Dials this ZeroMQ endpoint, e.g. `tcp://robot:5556`, and redials it for ever. The topic is then only a label, and neither
+        /// announced nor looked for, unless [`discover(true)`](Self::discover) says otherwise. May be called several times.
+        #[must_use]
+        pub fn connect(mut self, endpoint: impl Into<String>) -> Self {
+            self.options.connects.push(endpoint.into());
+            self
+        }
+
+        /// Listens at this ZeroMQ endpoint, e.g. `tcp://*:5556`, instead of any free port. As with [`connect`](Self::connect), the topic is
+        /// then not announced unless [`discover(true)`](Self::discover) says so.
+        #[must_use]
+        pub fn bind(mut self, endpoint: impl Into<String>) -> Self {
+            self.options.binds.push(endpoint.into());
+            self
+        }
+
+        /// Whether the topic is announced and looked for. Default: unless an endpoint was given.
+        #[must_use]
+        pub fn discover(mut self, yes: bool) -> Self {
+            self.options.discover = Some(yes);
+            self
+        }
+
+        /// Calls `callback` with each peer that connects, where the node's callbacks run.
+        #[must_use]
+        pub fn on_connect(mut self, callback: impl FnMut(&$crate::Peer) + Send + 'static) -> Self {
+            self.options.on_connect = Some(Box::new(callback));
+            self
+        }
+    };
+}
+pub(crate) use handle_options;
+
+pub(crate) struct Handle {
+    pub(crate) core: Arc<Core>,
+    pub(crate) topic: Topic,
+    pub(crate) label: Arc<str>,
+    pub(crate) links: Links,
+    pub(crate) counters: Counters,
+    kind: Kind,
+    socket: OnceLock<Arc<dyn DataSocket>>,
+    endpoints: Mutex<Vec<String>>,
+    place: Mutex<Place>,
+    connected: Option<Arc<Connected>>,
+    on_lost: OnceLock<LostCallback>,
+    closed: AtomicBool,
+}
+
+type LostCallback = Box<dyn Fn(&Found) + Send + Sync>;
+
+/// Where the handle stands in discovery.
+#[derive(Debug, Default)]
+struct Place {
+    owned: bool,
+    announcement: Option<u64>,
+    want: Option<u64>,
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handle")
+            .field("label", &self.label)
+            .field("node", &self.core.name)
+            .field("links", &self.links.len())
+            .finish()
+    }
+}
+
+impl Handle {
+    /// A handle without a socket yet: what receives needs it to exist first.
+    pub(crate) fn new(
+        core: &Arc<Core>,
+        kind: Kind,
+        topic: &str,
+        options: &mut HandleOptions,
+    ) -> Result<Arc<Self>, BuildError> {
+        core.check()?;
+        let topic = core.topic(topic)?;
+        let owned = matches!(kind, Kind::Publisher | Kind::Server);
+        if owned {
+            core.own(kind, &topic)?;
+        }
+        let label: Arc<str> = format!("{} {:?}", word(kind), topic.as_str()).into();
+        let connected = options
+            .on_connect
+            .take()
+            .map(|callback| Connected::new(core, label.clone(), callback));
+        Ok(Arc::new(Self {
+            core: core.clone(),
+            topic,
+            label,
+            links: Links::default(),
+            counters: Counters::default(),
+            kind,
+            socket: OnceLock::new(),
+            endpoints: Mutex::default(),
+            place: Mutex::new(Place {
+                owned,
+                ..Place::default()
+            }),
+            connected,
+            on_lost: OnceLock::new(),
+            closed: AtomicBool::new(false),
+        }))
+    }
+
+    /// Makes the socket, and takes its place in discovery.
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        options: &HandleOptions,
+        run: Option<[u8; 16]>,
+        encoding: &str,
+        receive: Receive,
+    ) -> Result<(), BuildError> {
+        let (label, events) = (self.label.clone(), self.core.events.clone());
+        let socket = self.core.world.open(SocketSpec {
+            role: self.role(),
+            topic: self.topic.to_string(),
+            run,
+            queue: options.queue,
+            queue_octets: options.queue_octets,
+            max_message: options.max_message,
+            overflow: options.overflow,
+            prefix: options.prefix.clone(),
+            receive,
+            on_refused: Arc::new(move |reason| {
+                tracing::warn!(handle = &*label, reason, "a peer was refused");
+                events.emit(Event::PeerRefused {
+                    handle: label.clone(),
+                    reason,
+                });
+            }),
+        })?;
+        let _ = self.socket.set(socket.clone());
+        let weak: Weak<Self> = Arc::downgrade(self);
+        self.core.adopt(weak);
+        for endpoint in &options.binds {
+            let real = socket
+                .bind(endpoint)
+                .map_err(|source| self.bind_failed(source))?;
+            lock(&self.endpoints).push(real);
+        }
+        for endpoint in &options.connects {
+            socket.connect(endpoint)?;
+        }
+        let by_address = !options.binds.is_empty() || !options.connects.is_empty();
+        if options.discover.unwrap_or(!by_address) {
+            self.take_place(&socket, encoding)?;
+        }
+        // The node may have been closed meanwhile, without knowing of this handle.
+        if self.core.is_closing() {
+            self.shut(Duration::ZERO);
+        }
+        self.core.check()
+    }
+
+    fn take_place(
+        self: &Arc<Self>,
+        socket: &Arc<dyn DataSocket>,
+        encoding: &str,
+    ) -> Result<(), BuildError> {
+        let world = &self.core.world;
+        let port = if matches!(self.kind, Kind::Publisher | Kind::Server) {
+            self.listen(socket)?
+        } else {
+            0
+        };
+        let announcement = world.announce(&self.topic, self.kind, port, encoding);
+        lock(&self.place).announcement = Some(announcement);
+        let wanted = match self.kind {
+            Kind::Subscriber => Kind::Publisher,
+            Kind::Client => Kind::Server,
+            Kind::Publisher | Kind::Server => return Ok(()),
+        };
+        let weak = Arc::downgrade(self);
+        let on_match = move |found| {
+            if let Some(handle) = weak.upgrade() {
+                handle.found(&found);
+            }
+        };
+        let want = world.want(&self.topic, wanted, Arc::new(on_match));
+        lock(&self.place).want = Some(want);
+        Ok(())
+    }
+
+    /// A publisher or server is there, or is gone.
+    fn found(&self, found: &Found) {
+        let Some(socket) = self.socket() else { return };
+        if found.here {
+            if let Err(error) = socket.connect(&found.endpoint) {
+                tracing::debug!(handle = &*self.label, endpoint = found.endpoint, %error, "what was found can't be dialled");
+            }
+        } else if let Some(on_lost) = self.on_lost.get() {
+            on_lost(found);
+        } else {
+            socket.disconnect(&found.endpoint);
+        }
+    }
+
+    /// Has `callback` hang up on what is lost, rather than the handle at once.
+    pub(crate) fn on_lost(&self, callback: LostCallback) {
+        let _ = self.on_lost.set(callback);
+    }
+
+    /// Listens where asked, else on a port of the range that was set, else on any. Returns the port.
+    fn listen(&self, socket: &Arc<dyn DataSocket>) -> Result<u16, BuildError> {
+        if let Some(given) = lock(&self.endpoints).first() {
+            return Ok(port_of(given));
+        }
+        let mut candidates = self.core.parsed.ports.clone().unwrap_or(0..=0);
+        let endpoint = loop {
+            let port = candidates.next().unwrap_or(0);
+            match socket.bind(&format!("tcp://*:{port}")) {
+                Ok(endpoint) => break endpoint,
+                Err(colugo_socket::BindError::InUse(_)) if !candidates.is_empty() => {}
+                Err(source) => return Err(self.bind_failed(source)),
+            }
+        };
+        let port = port_of(&endpoint);
+        lock(&self.endpoints).push(endpoint);
+        Ok(port)
+    }
+
+    fn bind_failed(&self, source: colugo_socket::BindError) -> BuildError {
+        BuildError::Bind {
+            kind: word(self.kind),
+            topic: self.topic.to_string(),
+            source,
+        }
+    }
+
+    fn role(&self) -> Role {
+        match self.kind {
+            Kind::Publisher => Role::Pub,
+            Kind::Subscriber => Role::Sub,
+            Kind::Client => Role::Dealer,
+            Kind::Server => Role::Router,
+        }
+    }
+
+    pub(crate) fn socket(&self) -> Option<&Arc<dyn DataSocket>> {
+        self.socket.get()
+    }
+
+    pub(crate) fn endpoints(&self) -> Vec<String> {
+        lock(&self.endpoints).clone()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = Stats {
+            peers: self.links.len(),
+            ..Stats::default()
+        };
+        if let Some(socket) = self.socket() {
+            socket.fill(&mut stats);
+        }
+        self.counters.fill(&mut stats);
+        stats
+    }
+
+    /// Waits until `count()` is at least `wanted`.
+    pub(crate) fn wait_for(
+        &self,
+        what: &'static str,
+        wanted: usize,
+        timeout: Duration,
+        count: impl Fn() -> usize,
+    ) -> Result<(), WaitError> {
+        if self.core.is_forked() {
+            return Err(WaitError::Forked);
+        }
+        if count() >= wanted {
+            return Ok(());
+        }
+        if in_inline() {
+            return Err(WaitError::WouldDeadlock);
+        }
+        let deadline = self.core.world.deadline(timeout);
+        self.core.world.wait(&self.links.changed, deadline, &|| {
+            count() >= wanted || self.is_closed()
+        });
+        let have = count();
+        if have >= wanted {
+            Ok(())
+        } else if self.is_closed() {
+            Err(WaitError::Closed)
+        } else {
+            Err(WaitError::TimedOut {
+                what,
+                topic: self.topic.to_string(),
+                have,
+                wanted,
+                waited: timeout,
+            })
+        }
+    }
+
+    /// A future that is ready when `count()` is at least `wanted`, or the handle is closed.
+    pub(crate) async fn wait_for_async(
+        &self,
+        wanted: usize,
+        count: impl Fn() -> usize,
+    ) -> Result<(), WaitError> {
+        std::future::poll_fn(|cx| {
+            for registered in [false, true] {
+                if count() >= wanted {
+                    return std::task::Poll::Ready(Ok(()));
+                }
+                if self.is_closed() {
+                    return std::task::Poll::Ready(Err(WaitError::Closed));
+                }
+                if !registered {
+                    self.links.wake_on_change(cx.waker());
+                }
+            }
+            std::task::Poll::Pending
+        })
+        .await
+    }
+
+    /// A link is up.
+    pub(crate) fn link_up(&self, peer: Arc<Peer>) {
+        tracing::debug!(handle = &*self.label, link = %peer.link, node = ?peer.node, addr = ?peer.addr, "connected");
+        self.links.up(peer.clone());
+        if let Some(connected) = &self.connected {
+            connected.push(peer.clone());
+        }
+        self.core.events.emit(Event::PeerConnected {
+            handle: self.label.clone(),
+            peer,
+        });
+    }
+
+    /// A link is gone.
+    pub(crate) fn link_down(&self, link: LinkId, reason: &str) {
+        if let Some(peer) = self.links.down(link) {
+            tracing::debug!(handle = &*self.label, link = %peer.link, reason, "disconnected");
+            self.core.events.emit(Event::PeerDisconnected {
+                handle: self.label.clone(),
+                peer,
+                reason: reason.to_owned(),
+            });
+        }
+    }
+
+    /// Waits for `quiet`, as long as `limit` in real time; virtual time does not pass for it.
+    pub(crate) fn wait_quietly(&self, limit: Duration, quiet: &dyn Fn() -> bool) {
+        let world = &self.core.world;
+        let limit = if world.is_virtual() {
+            Duration::ZERO
+        } else {
+            limit
+        };
+        world.wait(&self.links.changed, world.deadline(limit), quiet);
+    }
+
+    /// Leaves discovery.
+    pub(crate) fn withdraw(&self) {
+        let place = std::mem::take(&mut *lock(&self.place));
+        if let Some(announcement) = place.announcement {
+            self.core.world.withdraw(announcement);
+        }
+        if let Some(want) = place.want {
+            self.core.world.unwant(want);
+        }
+        if place.owned {
+            self.core.disown(self.kind, &self.topic);
+        }
+    }
+
+    /// Withdraws, drains and ends the links. True: all was sent.
+    pub(crate) fn shut(&self, linger: Duration) -> bool {
+        self.withdraw();
+        let drained = self.socket().is_none_or(|socket| socket.close(linger));
+        self.closed.store(true, Ordering::Release);
+        self.links.changed.notify();
+        drained
+    }
+}
+
+impl Closable for Handle {
+    fn close(&self, linger: Duration) -> bool {
+        self.shut(linger)
+    }
+}
+
+impl LinkObserver for Handle {
+    fn up(&self, peer: Arc<Peer>) {
+        self.link_up(peer);
+    }
+
+    fn down(&self, link: LinkId, reason: &str) {
+        self.link_down(link, reason);
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if !self.is_closed() {
+            self.shut(DROP_WAIT);
+        }
+    }
+}
+
+/// How long dropping a handle may hold up the thread that drops it, to send what is queued.
+const DROP_WAIT: Duration = Duration::from_millis(100);
+
+/// Observes links for a handle that it does not keep alive.
+pub(crate) struct WeakObserver(pub(crate) Weak<Handle>);
+
+impl LinkObserver for WeakObserver {
+    fn up(&self, peer: Arc<Peer>) {
+        if let Some(handle) = self.0.upgrade() {
+            handle.link_up(peer);
+        }
+    }
+
+    fn down(&self, link: LinkId, reason: &str) {
+        if let Some(handle) = self.0.upgrade() {
+            handle.link_down(link, reason);
+        }
+    }
+}
+
+/// Peers not yet told to `on_connect`; more than these at once are not all told.
+const CONNECTED_MAX: usize = 1024;
+
+/// Calls `on_connect` where callbacks run.
+struct Connected {
+    core: Weak<Core>,
+    label: Arc<str>,
+    peers: Queue<Arc<Peer>>,
+    callback: Mutex<ConnectCallback>,
+    task: OnceLock<Arc<Task>>,
+}
+
+impl Connected {
+    fn new(core: &Arc<Core>, label: Arc<str>, callback: ConnectCallback) -> Arc<Self> {
+        let this = Arc::new(Self {
+            core: Arc::downgrade(core),
+            label: label.clone(),
+            peers: Queue::new(CONNECTED_MAX),
+            callback: Mutex::new(callback),
+            task: OnceLock::new(),
+        });
+        let work: Weak<Self> = Arc::downgrade(&this);
+        let _ = this.task.set(Task::new(&core.executor, label, work));
+        this
+    }
+
+    fn push(&self, peer: Arc<Peer>) {
+        self.peers.push(peer);
+        if let Some(task) = self.task.get() {
+            task.schedule();
+        }
+    }
+}
+
+impl Work for Connected {
+    fn run(&self, budget: usize) -> bool {
+        let Some(core) = self.core.upgrade() else {
+            return false;
+        };
+        for _ in 0..budget {
+            let Some(peer) = self.peers.pop() else {
+                return false;
+            };
+            core.contain(&self.label, None, || lock(&self.callback)(&peer));
+        }
+        true
+    }
+}
+
+pub(crate) fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Publisher => "publisher",
+        Kind::Subscriber => "subscriber",
+        Kind::Server => "reply server",
+        Kind::Client => "request client",
+    }
+}
+
+fn port_of(endpoint: &str) -> u16 {
+    endpoint
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok())
+        .unwrap_or(0)
+}

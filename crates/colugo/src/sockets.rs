@@ -1,0 +1,262 @@
+//! The real data sockets: colugo-socket's behind [`DataSocket`], with the handshake properties of a Colugo peer.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use colugo_graph::NodeId;
+use colugo_socket::{
+    BindError, Builder, ConnectError, DownReason, Handler, LinkId, MessageRef, Outgoing,
+    Peer as RawPeer, SendError, Sent, Socket, SocketEvent, kind,
+};
+
+use crate::error::BuildError;
+use crate::peer::Peer;
+use crate::stats::Stats;
+use crate::transport::{DataSocket, LinkObserver, Receive, Receiver, Role, SocketSpec};
+
+const NODE: &str = "X-Colugo-Node";
+
+/// Makes a socket.
+pub(crate) fn open(id: NodeId, spec: SocketSpec) -> Result<Arc<dyn DataSocket>, BuildError> {
+    Ok(match spec.role {
+        Role::Pub => Arc::new(Open(configure::<kind::Pub>(id, spec).build()?)),
+        Role::Sub => {
+            let prefix = spec.prefix.clone();
+            let socket = configure::<kind::Sub>(id, spec).build()?;
+            socket.subscribe(prefix)?;
+            Arc::new(Open(socket))
+        }
+        Role::Dealer => Arc::new(Open(configure::<kind::Dealer>(id, spec).build()?)),
+        Role::Router => Arc::new(Open(configure::<kind::Router>(id, spec).build()?)),
+    })
+}
+
+fn configure<K: kind::Kind>(id: NodeId, spec: SocketSpec) -> Builder<K> {
+    let mut builder = Socket::<K>::builder()
+        .property("X-Colugo", "1")
+        .property(NODE, Bytes::copy_from_slice(&id.0))
+        .property("X-Colugo-Topic", spec.topic);
+    if let Some(run) = spec.run {
+        builder = builder
+            .property("X-Colugo-Run", Bytes::copy_from_slice(&run))
+            .stamped(true);
+    }
+    let (messages, octets) = (
+        spec.queue.unwrap_or(QUEUE_MESSAGES),
+        spec.queue_octets.unwrap_or(QUEUE_OCTETS),
+    );
+    builder = builder
+        .send_queue(messages, octets)
+        .receive_queue(messages, octets);
+    if let Some(octets) = spec.max_message {
+        builder = builder.max_message(octets);
+    }
+    if let Some(overflow) = spec.overflow {
+        builder = builder.overflow(overflow);
+    }
+    let on_refused = spec.on_refused;
+    match spec.receive {
+        Receive::Inbox(inbox, observer) => builder.inbox(inbox).on_event(move |event| {
+            tell_refused(event, &*on_refused);
+            tell_observer(event, &*observer);
+        }),
+        Receive::Inline(receiver) => builder
+            .handler(Inline(receiver))
+            .on_event(move |event| tell_refused(event, &*on_refused)),
+    }
+}
+
+const QUEUE_MESSAGES: usize = crate::subscriber::QUEUE_MESSAGES;
+const QUEUE_OCTETS: usize = crate::subscriber::QUEUE_OCTETS;
+
+fn tell_observer(event: &SocketEvent, observer: &dyn LinkObserver) {
+    match event {
+        SocketEvent::Connected(peer) => observer.up(Arc::new(seen(peer))),
+        SocketEvent::Disconnected(peer, why) => observer.down(peer.id(), &why.to_string()),
+        _ => {}
+    }
+}
+
+fn tell_refused(event: &SocketEvent, on_refused: &(dyn Fn(String) + Send + Sync)) {
+    match event {
+        SocketEvent::HandshakeFailed(Some(address), fault) => {
+            on_refused(format!("{address}: {fault}"))
+        }
+        SocketEvent::HandshakeFailed(None, fault) => on_refused(fault.to_string()),
+        SocketEvent::Refused(address, _) => on_refused(format!(
+            "{address}: there are as many connections as this socket may have"
+        )),
+        SocketEvent::AcceptFailed(error) => {
+            on_refused(format!("a connection could not be accepted: {error}"))
+        }
+        _ => {}
+    }
+}
+
+/// The peer as handles show it.
+fn seen(peer: &RawPeer) -> Peer {
+    let node = peer.property(NODE).filter(|_| peer.is_colugo());
+    Peer {
+        link: peer.id(),
+        node: node.and_then(|octets| NodeId::try_from(&octets[..]).ok()),
+        addr: peer.addr(),
+        socket_type: peer.socket_type().as_str(),
+        outgoing: peer.outgoing(),
+    }
+}
+
+/// Hands on what the data thread says.
+struct Inline(Box<dyn Receiver>);
+
+impl Handler for Inline {
+    #[inline]
+    fn message(&mut self, peer: &Arc<RawPeer>, message: MessageRef<'_>) {
+        self.0.message(peer.id(), message);
+    }
+
+    fn up(&mut self, peer: &Arc<RawPeer>) {
+        self.0.up(Arc::new(seen(peer)));
+    }
+
+    fn down(&mut self, peer: &Arc<RawPeer>, why: &DownReason) {
+        self.0.down(peer.id(), &why.to_string());
+    }
+
+    fn command(&mut self, peer: &Arc<RawPeer>, name: &[u8], data: &[u8]) {
+        self.0.command(peer.id(), name, data);
+    }
+}
+
+/// A socket as handles see it.
+struct Open<K: kind::Kind>(Socket<K>);
+
+impl<K: kind::Kind> fmt::Debug for Open<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Open")
+            .field("peers", &self.0.peers().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K: kind::Kind> Open<K> {
+    fn fill_from_socket(&self, stats: &mut Stats) {
+        let counted = self.0.stats();
+        stats.sent += counted.sent;
+        stats.received += counted.received;
+        stats.dropped.full += counted.dropped_full + counted.refused_full;
+        stats.dropped.too_large += counted.refused_too_large;
+        stats.dropped.disconnected += counted.dropped_disconnect;
+        stats.lost += counted.lost + counted.lost_unexplained;
+    }
+}
+
+/// The part that is the same for all kinds.
+macro_rules! shared {
+    () => {
+        fn bind(&self, endpoint: &str) -> Result<String, BindError> {
+            self.0.bind(endpoint).map(|bound| bound.to_string())
+        }
+
+        fn connect(&self, endpoint: &str) -> Result<(), ConnectError> {
+            self.0.connect(endpoint)
+        }
+
+        fn disconnect(&self, endpoint: &str) {
+            self.0.disconnect(endpoint);
+        }
+
+        fn fill(&self, stats: &mut Stats) {
+            self.fill_from_socket(stats);
+        }
+
+        fn close(&self, linger: Duration) -> bool {
+            self.0.shut(linger)
+        }
+    };
+}
+
+impl DataSocket for Open<kind::Pub> {
+    shared!();
+
+    #[inline]
+    fn send(&self, message: Outgoing<'_>) -> Result<Sent, SendError> {
+        self.0.send(message)
+    }
+
+    fn send_to(&self, _: LinkId, _: &[&[u8]], _: Outgoing<'_>) -> Result<(), SendError> {
+        Err(SendError::NoPeer)
+    }
+
+    fn send_command_to(&self, _: LinkId, _: &str, _: &[u8]) {}
+
+    fn subscriber_count(&self) -> usize {
+        self.0.subscriber_count()
+    }
+
+    fn wait_for_subscribers(&self, n: usize, timeout: Duration) -> bool {
+        self.0.wait_for_subscribers(n, timeout)
+    }
+
+    fn poll_subscribers(&self, n: usize, cx: &mut Context<'_>) -> Poll<()> {
+        std::pin::pin!(self.0.wait_for_subscribers_async(n)).poll(cx)
+    }
+}
+
+/// The part of sockets that do not publish.
+macro_rules! no_publisher {
+    () => {
+        fn send(&self, _: Outgoing<'_>) -> Result<Sent, SendError> {
+            Err(SendError::NoPeer)
+        }
+
+        fn subscriber_count(&self) -> usize {
+            0
+        }
+
+        fn wait_for_subscribers(&self, _: usize, _: Duration) -> bool {
+            false
+        }
+
+        fn poll_subscribers(&self, _: usize, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Ready(())
+        }
+    };
+}
+
+impl DataSocket for Open<kind::Sub> {
+    shared!();
+    no_publisher!();
+
+    fn send_to(&self, _: LinkId, _: &[&[u8]], _: Outgoing<'_>) -> Result<(), SendError> {
+        Err(SendError::NoPeer)
+    }
+
+    fn send_command_to(&self, _: LinkId, _: &str, _: &[u8]) {}
+}
+
+macro_rules! addressing {
+    ($kind:ident) => {
+        impl DataSocket for Open<kind::$kind> {
+            shared!();
+            no_publisher!();
+
+            #[inline]
+            fn send_to(&self, link: LinkId, head: &[&[u8]], message: Outgoing<'_>) -> Result<(), SendError> {
+                self.0.send_with(link, head, message)
+            }
+
+            fn send_command_to(&self, link: LinkId, name: &str, data: &[u8]) {
+                if let Err(error) = self.0.send_command_to(link, name, data) {
+                    tracing::debug!(%link, name, %error, "a command was not sent");
+                }
+            }
+        }
+    };
+}
+
+addressing!(Dealer);
+addressing!(Router);

@@ -1,0 +1,162 @@
+//! What handles need of the world: clocks, discovery and sockets, behind two traits. `real` is time, control thread and TCP; the virtual network
+//! of `testing` is the other. Nearly all logic of the handles is tested on the latter.
+
+use std::fmt::Debug;
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use colugo_graph::{Kind, Topic};
+use colugo_socket::{
+    Inbox, LinkId, Message as RawMessage, MessageRef, Outgoing, Overflow,
+    RecvError as RawRecvError, Sent,
+};
+
+use crate::error::BuildError;
+use crate::executor::Task;
+use crate::graph::Graph;
+use crate::peer::Peer;
+use crate::stats::Stats;
+use crate::sync::Signal;
+use crate::timers::Timed;
+
+/// Where a node lives.
+pub(crate) trait World: Send + Sync + Debug {
+    /// The time by this world's clock.
+    fn now(&self) -> Instant;
+
+    /// Nanoseconds since the Unix epoch by this world's clock.
+    fn wall_ns(&self) -> u64;
+
+    /// Calls `what` at `due`, if it still exists then.
+    fn at(&self, due: Instant, what: Weak<dyn Timed>);
+
+    /// Waits until `done` or the deadline; `signal` tells when to ask again. Returns whether it is done.
+    fn wait(&self, signal: &Signal, deadline: Option<Instant>, done: &dyn Fn() -> bool) -> bool;
+
+    /// The next message of an inbox.
+    fn recv(&self, inbox: &Inbox, timeout: Option<Duration>) -> Result<RawMessage, RawRecvError>;
+
+    /// Runs a task itself, or gives it back for the executor's queue.
+    fn run_task(&self, task: Arc<Task>) -> Option<Arc<Task>>;
+
+    /// Whether time passes only when it is told to.
+    fn is_virtual(&self) -> bool;
+
+    /// Lets virtual time pass. In the real world it does so by itself.
+    fn advance(&self, by: Duration);
+
+    /// Makes a socket.
+    fn open(&self, spec: SocketSpec) -> Result<Arc<dyn DataSocket>, BuildError>;
+
+    /// Tells other nodes what this node has.
+    fn announce(&self, topic: &Topic, kind: Kind, port: u16, encoding: &str) -> u64;
+
+    /// The opposite of `announce`.
+    fn withdraw(&self, announcement: u64);
+
+    /// Asks for the publishers or servers of a topic, now and later.
+    fn want(&self, topic: &Topic, kind: Kind, on_match: Arc<dyn Fn(Found) + Send + Sync>) -> u64;
+
+    /// The opposite of `want`.
+    fn unwant(&self, want: u64);
+
+    /// What is known about this and other nodes.
+    fn graph(&self) -> Graph;
+
+    /// Where other nodes can name this one as their peer.
+    fn address(&self) -> Option<SocketAddr>;
+
+    /// Says goodbye to other nodes.
+    fn close(&self);
+
+    /// `now` plus a timeout; `None` if that is beyond all clocks.
+    fn deadline(&self, timeout: Duration) -> Option<Instant> {
+        self.now().checked_add(timeout)
+    }
+}
+
+/// A publisher or server of a wanted topic was found at this endpoint, or is gone from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) endpoint: String,
+    pub(crate) here: bool,
+}
+
+/// What kind of ZeroMQ socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Pub,
+    Sub,
+    Dealer,
+    Router,
+}
+
+/// What to make.
+pub(crate) struct SocketSpec {
+    pub(crate) role: Role,
+    pub(crate) topic: String,
+    /// Of the messages this side publishes; makes a publisher send stamps.
+    pub(crate) run: Option<[u8; 16]>,
+    pub(crate) queue: Option<usize>,
+    pub(crate) queue_octets: Option<usize>,
+    pub(crate) max_message: Option<usize>,
+    pub(crate) overflow: Option<Overflow>,
+    /// Of a subscriber: what its subscription begins with.
+    pub(crate) prefix: Bytes,
+    pub(crate) receive: Receive,
+    /// Told of trouble with peers: refused handshakes.
+    pub(crate) on_refused: Arc<dyn Fn(String) + Send + Sync>,
+}
+
+/// Where received messages go.
+pub(crate) enum Receive {
+    /// To a queue; the observer hears of links.
+    Inbox(Arc<Inbox>, Arc<dyn LinkObserver>),
+    /// To a handler on the data thread.
+    Inline(Box<dyn Receiver>),
+}
+
+/// Hears of links that come and go.
+pub(crate) trait LinkObserver: Send + Sync {
+    fn up(&self, peer: Arc<Peer>);
+    fn down(&self, link: LinkId, reason: &str);
+}
+
+/// Receives on the data thread. One call at a time.
+pub(crate) trait Receiver: Send + 'static {
+    fn message(&mut self, link: LinkId, message: MessageRef<'_>);
+    fn up(&mut self, peer: Arc<Peer>);
+    fn down(&mut self, link: LinkId, reason: &str);
+    fn command(&mut self, link: LinkId, name: &[u8], data: &[u8]) {
+        let _ = (link, name, data);
+    }
+}
+
+/// One ZeroMQ socket, real or not. All methods but `wait_for_subscribers` and `close` return at once, unless the overflow policy is to block.
+pub(crate) trait DataSocket: Send + Sync + Debug {
+    /// Listens, and returns the endpoint with its real port.
+    fn bind(&self, endpoint: &str) -> Result<String, colugo_socket::BindError>;
+    fn connect(&self, endpoint: &str) -> Result<(), colugo_socket::ConnectError>;
+    fn disconnect(&self, endpoint: &str);
+    fn send(&self, message: Outgoing<'_>) -> Result<Sent, colugo_socket::SendError>;
+    /// Sends to one link, `head` in front.
+    fn send_to(
+        &self,
+        link: LinkId,
+        head: &[&[u8]],
+        message: Outgoing<'_>,
+    ) -> Result<(), colugo_socket::SendError>;
+    fn send_command_to(&self, link: LinkId, name: &str, data: &[u8]);
+    fn subscriber_count(&self) -> usize;
+    /// Waits in real time. False: they were not there in time.
+    fn wait_for_subscribers(&self, n: usize, timeout: Duration) -> bool;
+    /// Ready when `n` subscribers are there.
+    fn poll_subscribers(&self, n: usize, cx: &mut Context<'_>) -> Poll<()>;
+    /// Adds what the socket counts.
+    fn fill(&self, stats: &mut Stats);
+    /// Sends what is queued, at most until its linger time is over; then ends all links. True: all was sent.
+    fn close(&self, linger: Duration) -> bool;
+}
