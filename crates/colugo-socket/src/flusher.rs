@@ -11,7 +11,6 @@ use tokio::time::Sleep;
 
 use crate::gate::{WakerSlot, lock};
 use crate::link::Link;
-use crate::session::WRITES_IN_A_ROW;
 
 /// Rounds before the other tasks of the thread get their turn.
 const ROUNDS: usize = 8;
@@ -23,7 +22,7 @@ const YIELDS: usize = 4;
 /// Pause between looks for links that have gone idle.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Enough for one write.
-const GATHER_OCTETS: usize = 64 << 10;
+const GATHER_OCTETS: usize = 128 << 10;
 
 /// Links with something to write, and the task that writes it.
 #[derive(Debug, Default)]
@@ -50,7 +49,7 @@ impl Flusher {
         let links = std::mem::take(&mut *lock(&self.dirty));
         let some = !links.is_empty();
         for link in links {
-            if link.drain(WRITES_IN_A_ROW) {
+            if link.drain(1) {
                 lock(&self.dirty).push(link);
             }
         }

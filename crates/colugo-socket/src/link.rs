@@ -143,7 +143,9 @@ impl Link {
                 return round == rounds && !self.is_idle();
             }
             match writer.write() {
-                Wrote::All => {}
+                Wrote::All => self
+                    .last_write_ns
+                    .store(since_start_ns(), Ordering::Relaxed),
                 Wrote::Blocked => {
                     self.signal(WRITE);
                     return false;
@@ -159,7 +161,7 @@ impl Link {
 
     /// Takes what is queued. False: there is nothing, and the role is given up; or there is, but it is `enough` already.
     fn take(self: &Arc<Self>, writer: &mut Writer, enough: bool) -> bool {
-        let mut table = self.table.lock();
+        let mut table = self.table.lock_politely();
         let Some(slot) = table.get(self.id) else {
             return false;
         };
@@ -173,8 +175,6 @@ impl Link {
             outbox.writer = false;
             let keeps = writer.capacity().max(outbox.capacity()) > IDLE_CAPACITY;
             drop(table);
-            self.last_write_ns
-                .store(since_start_ns(), Ordering::Relaxed);
             if keeps && !self.warm.swap(true, Ordering::Relaxed) {
                 self.flusher.keep_warm(self.clone());
             }

@@ -18,6 +18,9 @@ use crate::stamping::SendClock;
 const PLACE_BITS: u32 = 24;
 const PLACE_MASK: u64 = (1 << PLACE_BITS) - 1;
 
+/// Tries of the writer before it sleeps.
+const POLITE_TRIES: usize = 64;
+
 /// The lock around a [`Table`].
 #[derive(Debug)]
 pub(crate) struct SharedTable {
@@ -102,6 +105,17 @@ impl SharedTable {
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, Table> {
         lock(&self.table)
+    }
+
+    /// For the writer: a lock that it waits for asleep would cost the sender, who holds it most of the time, a system call to wake it.
+    pub(crate) fn lock_politely(&self) -> MutexGuard<'_, Table> {
+        for _ in 0..POLITE_TRIES {
+            if let Ok(table) = self.table.try_lock() {
+                return table;
+            }
+            std::thread::yield_now();
+        }
+        self.lock()
     }
 
     /// Adds a link that `make` makes from its number; `count` makes numbers unique.

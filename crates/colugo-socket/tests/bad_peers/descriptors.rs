@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::sync::mpsc::channel;
 
-use colugo_socket::{BindError, PullSocket, PushSocket, SocketEvent};
+use colugo_socket::{BindError, BuildError, PullSocket, PushSocket, SocketEvent};
 use colugo_testkit::{Alone, wait_until};
 
 use crate::PATIENCE;
@@ -75,6 +75,19 @@ fn dialling_goes_on_when_there_are_descriptors_again() {
             told.recv_timeout(PATIENCE).unwrap();
             drop(hoard);
             assert_eq!(pull.recv_timeout(PATIENCE).unwrap().payload(), "kept");
+        },
+    );
+}
+
+#[test]
+fn a_socket_that_cannot_be_made_is_an_error() {
+    Alone::new().open_files(64).run(
+        "descriptors::a_socket_that_cannot_be_made_is_an_error",
+        || {
+            let hoard: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+            assert!(matches!(PullSocket::new(), Err(BuildError::Thread(_))));
+            drop(hoard);
+            assert!(PullSocket::new().unwrap().bind("tcp://127.0.0.1:0").is_ok());
         },
     );
 }

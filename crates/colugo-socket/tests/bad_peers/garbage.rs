@@ -161,6 +161,56 @@ fn conversation(peer: &str) -> Vec<u8> {
     .concat()
 }
 
+/// The end of a connection by RST, at any octet of a conversation.
+#[test]
+fn connections_reset_at_every_octet() {
+    let kinds = Kinds::new();
+    for (endpoint, peer) in &kinds.endpoints {
+        let octets = conversation(peer);
+        for cut in (0..octets.len()).step_by(3) {
+            let mut raw = Raw::dial(endpoint);
+            raw.try_send(&octets[..cut]);
+            let no_farewell = Some(std::time::Duration::ZERO);
+            socket2::SockRef::from(&raw.0)
+                .set_linger(no_farewell)
+                .unwrap();
+        }
+    }
+    kinds.still_serve();
+}
+
+#[test]
+fn a_good_peer_is_not_disturbed_by_bad_ones() {
+    let kinds = Kinds::new();
+    let push = PushSocket::new().unwrap();
+    push.connect(&kinds.endpoints[0].0).unwrap();
+    std::thread::scope(|scope| {
+        for attacker in 0..3 {
+            let kinds = &kinds;
+            scope.spawn(move || {
+                let mut random = Random::new(attacker);
+                for _ in 0..150 {
+                    let (endpoint, peer) = &kinds.endpoints[random.below(8)];
+                    let mut raw = Raw::dial(endpoint);
+                    // Only what cannot be taken for a message of a PUSH.
+                    raw.try_send(&[greeting(1), ready(peer)].concat());
+                    raw.try_send(&[frame(0xf0, b""), random.octets(500)].concat());
+                }
+            });
+        }
+        for i in 0..20_000u64 {
+            push.send(&i.to_be_bytes()).unwrap();
+            if i % 100 == 99 {
+                for j in i - 99..=i {
+                    let message = kinds.pull.recv_timeout(PATIENCE).unwrap();
+                    assert_eq!(message.payload()[..], j.to_be_bytes());
+                }
+            }
+        }
+    });
+    kinds.still_serve();
+}
+
 /// Each of these breaks a rule, and ends the connection it came by.
 #[test]
 fn what_breaks_a_rule_ends_the_connection() {

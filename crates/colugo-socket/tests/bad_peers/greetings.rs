@@ -181,6 +181,14 @@ fn who_cannot_be_talked_to_is_told_so_and_named() {
             b"Invalid identity",
         ),
         (command("READY", b"\x05short"), b"Invalid metadata"),
+        (
+            command("READY", &property("X-Many", b"").repeat(33)),
+            b"Invalid metadata",
+        ),
+        (
+            command("READY", &property("X-Large", &[0; 5000])),
+            b"Invalid metadata",
+        ),
     ];
     for (ready, reason) in refused {
         let mut raw = Raw::dial(&endpoint);

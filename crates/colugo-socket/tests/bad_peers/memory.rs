@@ -1,9 +1,10 @@
 //! What hostile peers can make a process hold. Each test runs in a process of its own, whose peak is the system's word.
 
 use std::io::Write;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use colugo_socket::{PubSocket, PullSocket};
+use colugo_socket::{Handler, MessageRef, Peer, PubSocket, PullSocket, RouterSocket};
 use colugo_testkit::{Alone, peak_memory_kib};
 
 use crate::PATIENCE;
@@ -92,6 +93,39 @@ fn a_stuck_subscriber_costs_its_queue() {
         // The queue, and what the writer has taken from it.
         assert!(grown <= 2 * 4 + 10, "{grown} MiB");
     });
+}
+
+/// One who asks without end and reads no answer: those that do not fit are dropped and counted.
+#[test]
+fn unread_answers_cost_their_queue() {
+    Alone::new().run("memory::unread_answers_cost_their_queue", || {
+        let place = Arc::new(OnceLock::new());
+        let router = RouterSocket::builder()
+            .send_queue(1000, 4 << 20)
+            .handler(Echo(place.clone()))
+            .build()
+            .unwrap();
+        let router: &RouterSocket = place.get_or_init(|| router);
+        let endpoint = router.bind("tcp://127.0.0.1:0").unwrap();
+        let mut greedy = Raw::shaken(&endpoint, "DEALER", 1);
+        let grown = growth_mib(|| {
+            let questions = frame(0, &[1; 10_000]).repeat(100);
+            while router.stats().dropped_full < 5000 {
+                greedy.send(&questions);
+            }
+        });
+        assert!(grown <= 2 * 4 + 10, "{grown} MiB");
+    });
+}
+
+struct Echo(Arc<OnceLock<RouterSocket>>);
+
+impl Handler for Echo {
+    fn message(&mut self, peer: &Arc<Peer>, message: MessageRef<'_>) {
+        if let Some(router) = self.0.get() {
+            let _ = router.send_to(peer.id(), &message.to_message());
+        }
+    }
 }
 
 /// A message that grows for ever, in frames that are each allowed.

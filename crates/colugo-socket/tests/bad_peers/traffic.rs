@@ -9,7 +9,9 @@ use colugo_socket::{
 };
 
 use crate::PATIENCE;
-use crate::raw::{COMMAND, LONG, MORE, Raw, command, frame, header, serves};
+use crate::raw::{
+    COMMAND, LONG, MORE, Raw, command, frame, greeting, header, property, ready, serves,
+};
 
 #[test]
 fn a_ping_is_answered_with_its_context() {
@@ -54,7 +56,7 @@ fn what_nobody_knows_is_ignored_and_counted() {
     raw.send(&command("JOIN", b"group"));
     raw.send(&command("STAMP", &[0; 17]));
     raw.send(&command("SUBSCRIBE", b"to a PULL"));
-    raw.send(&crate::raw::ready("PUSH"));
+    raw.send(&ready("PUSH"));
     raw.send(&command("PONG", b""));
     raw.send(&frame(0, b"work"));
     assert_eq!(pull.recv_timeout(PATIENCE).unwrap().payload(), "work");
@@ -197,6 +199,85 @@ fn messages_over_the_limit_end_their_connection_and_no_other() {
     };
     assert_eq!(push.send(&parts), Err(refused));
     assert_eq!(push.stats().refused_too_large, 1);
+}
+
+/// Peers that both announce it get numbers and times; to others not one octet of that goes.
+#[test]
+fn stamps_go_to_colugo_peers_only() {
+    let publisher = PubSocket::builder()
+        .property("X-Colugo", "1")
+        .stamped(true)
+        .build()
+        .unwrap();
+    let endpoint = publisher.bind("tcp://127.0.0.1:0").unwrap();
+    let mut plain = Raw::shaken(&endpoint, "SUB", 1);
+    plain.send(&command("SUBSCRIBE", b""));
+    let mut colugo = Raw::dial(&endpoint);
+    let properties = [property("Socket-Type", b"SUB"), property("X-Colugo", b"1")];
+    colugo.send(&[greeting(1), command("READY", &properties.concat())].concat());
+    colugo.send(&command("SUBSCRIBE", b""));
+    colugo.expect_greeting();
+    let (_, ready) = colugo.frame();
+    assert!(ready.windows(8).any(|octets| octets == b"X-Colugo"));
+    assert!(publisher.wait_for_subscribers(2, PATIENCE));
+    publisher.send("one").unwrap();
+    assert_eq!(plain.frame(), (0, b"one".to_vec()));
+    let (flags, stamp) = colugo.frame();
+    assert_eq!((flags, &stamp[..7]), (COMMAND, &b"\x05STAMP\0"[..]));
+    assert_eq!(stamp[7..15], [0; 8], "the first of its run");
+    assert_eq!(stamp.len(), 23);
+    assert_eq!(colugo.frame(), (0, b"one".to_vec()));
+    drop(publisher);
+    assert!(plain.rest().is_empty());
+}
+
+#[test]
+fn what_a_peer_sent_before_it_hung_up_is_delivered() {
+    let pull = PullSocket::new().unwrap();
+    let endpoint = pull.bind("tcp://127.0.0.1:0").unwrap();
+    for _ in 0..20 {
+        let mut raw = Raw::dial(&endpoint);
+        let all = [
+            greeting(1),
+            ready("PUSH"),
+            frame(0, b"work"),
+            frame(0, &[1; 100_000]),
+        ];
+        raw.send(&all.concat());
+        raw.0.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(pull.recv_timeout(PATIENCE).unwrap().payload(), "work");
+        assert_eq!(pull.recv_timeout(PATIENCE).unwrap().octets(), 100_000);
+    }
+}
+
+#[test]
+fn the_newest_peer_of_a_name_has_it() {
+    let router = RouterSocket::new().unwrap();
+    let endpoint = router.bind("tcp://127.0.0.1:0").unwrap();
+    let named = || {
+        let mut raw = Raw::dial(&endpoint);
+        let properties = [
+            property("Socket-Type", b"DEALER"),
+            property("Identity", b"name"),
+        ];
+        raw.send(&[greeting(1), command("READY", &properties.concat())].concat());
+        raw.expect_greeting();
+        raw.frame();
+        raw
+    };
+    let first = named();
+    assert!(router.wait_for_peers(1, PATIENCE));
+    let mut second = named();
+    assert!(router.wait_for_peers(2, PATIENCE));
+    let message = [Bytes::from_static(b"name"), Bytes::from_static(b"hello")];
+    router.send(&message).unwrap();
+    assert_eq!(second.frame(), (0, b"hello".to_vec()));
+    drop(first);
+    colugo_testkit::wait_until("the end of the first", || {
+        (router.peers().len() == 1).then_some(())
+    });
+    router.send(&message).unwrap();
+    assert_eq!(second.frame(), (0, b"hello".to_vec()));
 }
 
 /// A publisher that breaks the protocol is dialled again: libzmq would give it up for good.

@@ -101,3 +101,25 @@ fn a_slow_receiver_slows_the_sender_down_on_either_side() {
     }
     count.finish();
 }
+
+#[test]
+fn several_threads_send_through_one_socket() {
+    let Some(libzmq) = ZmqPeer::start() else {
+        return;
+    };
+    let push: PushSocket = ours();
+    let pull = libzmq.socket("PULL", &[]);
+    join(WAYS[0], &push, &pull);
+    let count = pull.gather(4 * 2000);
+    std::thread::scope(|scope| {
+        for thread in 0..4u64 {
+            let push = &push;
+            scope.spawn(move || {
+                for i in 0..2000u64 {
+                    push.send(&(thread * 2000 + i).to_be_bytes()).unwrap();
+                }
+            });
+        }
+    });
+    count.finish();
+}

@@ -1,11 +1,14 @@
 //! Requests and replies: REQ and REP against each other, and against the ROUTER that takes their place.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use colugo_socket::{RecvError, RepSocket, ReqSocket, RouterSocket, SendError};
+use colugo_socket::{
+    Bytes, Handler, MessageRef, Peer, RecvError, RepSocket, ReqSocket, RouterSocket, SendError,
+};
 use colugo_testkit::ZmqPeer;
 
-use crate::{PATIENCE, WAYS, frames, join, ours, parts};
+use crate::{PATIENCE, WAYS, frames, join, ours, parts, quick};
 
 #[test]
 fn their_req_is_answered_by_our_rep() {
@@ -193,4 +196,49 @@ fn requests_go_round_their_reps_and_theirs_round_ours() {
         assert_eq!(client.recv(), [b"answer"]);
     }
     assert_eq!(asked, [4, 4]);
+}
+
+/// Answers on the data thread.
+struct Inline(Arc<OnceLock<RouterSocket>>);
+
+impl Handler for Inline {
+    fn message(&mut self, peer: &Arc<Peer>, message: MessageRef<'_>) {
+        let frames: Vec<&[u8]> = message.frames().collect();
+        let [envelope @ .., question] = &frames[..] else {
+            return;
+        };
+        let answer = Bytes::from([b"re: ", *question].concat());
+        self.0
+            .get()
+            .unwrap()
+            .send_with(peer.id(), envelope, answer)
+            .unwrap();
+    }
+}
+
+#[test]
+fn an_inline_handler_answers_many_clients_at_once() {
+    let Some(libzmq) = ZmqPeer::start() else {
+        return;
+    };
+    let place = Arc::new(OnceLock::new());
+    let handler = Inline(place.clone());
+    let router = quick().handler(handler).build().unwrap();
+    let router: &RouterSocket = place.get_or_init(|| router);
+    let clients: Vec<_> = (0..10)
+        .map(|i| libzmq.socket("REQ", &[("REQ_CORRELATE", (i % 2).into())]))
+        .collect();
+    for client in &clients {
+        join(WAYS[0], router, client);
+    }
+    for round in 0..20u8 {
+        for (i, client) in clients.iter().enumerate() {
+            client.send(&[[round, i as u8]]);
+        }
+        for (i, client) in clients.iter().enumerate() {
+            assert_eq!(client.recv(), [[&b"re: "[..], &[round, i as u8]].concat()]);
+        }
+    }
+    drop(clients);
+    drop(libzmq);
 }

@@ -112,3 +112,46 @@ fn every_size_is_asked_and_answered() {
         echo.finish();
     }
 }
+
+/// Frames whose lengths meet every border of every buffer sooner or later.
+#[test]
+fn messages_of_random_shape_come_back_as_they_went() {
+    let Some(libzmq) = ZmqPeer::start() else {
+        return;
+    };
+    for way in [Way::WeListen, Way::TheyListen] {
+        let dealer: DealerSocket = ours();
+        let router = libzmq.socket("ROUTER", &[]);
+        join(way, &dealer, &router);
+        let mut state = 1u64;
+        let mut random = |below: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) % below
+        };
+        let messages: Vec<Vec<Bytes>> = (0..400)
+            .map(|_| {
+                let frames = 1 + random(5);
+                // As many of each order of magnitude, from nothing to 128 KiB.
+                let mut size = || {
+                    let most = 1 << random(18);
+                    random(most) as usize
+                };
+                (0..frames).map(|_| payload(size())).collect()
+            })
+            .collect();
+        let echo = router.echo(messages.len());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for message in &messages {
+                    dealer.send(message).unwrap();
+                }
+            });
+            for message in &messages {
+                same(&frames(&dealer.recv_timeout(PATIENCE).unwrap()), message);
+            }
+        });
+        echo.finish();
+    }
+}
