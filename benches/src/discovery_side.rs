@@ -108,7 +108,7 @@ fn ask(spec: &Spec, link: &Link) -> Result<Report> {
     let mut others = 0;
     for request in pending {
         match request.wait() {
-            Err(RequestError::Disconnected) => disconnected += 1,
+            Err(RequestError::Disconnected { .. }) => disconnected += 1,
             _ => others += 1,
         }
     }

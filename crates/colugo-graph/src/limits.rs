@@ -35,6 +35,19 @@ pub const NESTING: usize = 16;
 /// Events that wait to be polled; the oldest is dropped first.
 pub const EVENTS: usize = 4096;
 
+/// A text of a peer, fit to be shown: at most `max` octets, and nothing that could steer a terminal.
+pub(crate) fn shown(text: &str, max: usize) -> String {
+    let clean = |c: char| {
+        if c.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    let text: String = cut(text, max).chars().map(clean).collect();
+    cut(&text, max).to_owned()
+}
+
 /// The start of `text` with at most `max` octets, cut between characters.
 pub(crate) fn cut(text: &str, max: usize) -> &str {
     let mut end = text.len().min(max);

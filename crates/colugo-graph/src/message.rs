@@ -6,7 +6,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::limits::{self, cut};
+use crate::limits::{self, shown};
 use crate::msgpack::{MsgPackError, Reader, put_array, put_bin, put_map, put_str, put_uint};
 use crate::{Announcement, AnnouncementId, Entry, Kind, NodeId, Topic};
 
@@ -139,7 +139,7 @@ impl Bye {
             Bye::Own,
         ];
         let found = KNOWN.into_iter().find(|bye| bye.as_str() == word);
-        found.unwrap_or_else(|| Self::Other(cut(word, limits::REASON_LEN).to_owned()))
+        found.unwrap_or_else(|| Self::Other(shown(word, limits::REASON_LEN)))
     }
 }
 
@@ -277,7 +277,7 @@ impl Hello {
 
     fn from_map(map: &Map<'_>) -> Result<Self, MessageError> {
         let number = |key| u16::try_from(map.uint(key)?).map_err(|_| MessageError::Invalid(key));
-        let text = |key| Ok::<_, MessageError>(cut(map.string(key)?, limits::NAME_LEN).to_owned());
+        let text = |key| Ok::<_, MessageError>(shown(map.string(key)?, limits::NAME_LEN));
         Ok(Self {
             node: NodeId::try_from(map.value("id")?.bin()?)
                 .map_err(|_| MessageError::Invalid("id"))?,
@@ -294,7 +294,7 @@ impl Hello {
                 .filter_map(|text| text.parse().ok())
                 .collect(),
             capabilities: strings(map, "caps")?
-                .map(|word| cut(word, limits::NAME_LEN).to_owned())
+                .map(|word| shown(word, limits::NAME_LEN))
                 .collect(),
         })
     }
@@ -373,7 +373,7 @@ fn entries(mut value: Reader<'_>) -> Result<Vec<Entry>, MessageError> {
             let port = u16::try_from(map.uint("p")?).map_err(|_| MessageError::Invalid("p"))?;
             let encoding = map
                 .string("e")
-                .map(|word| cut(word, limits::ENCODING_LEN).to_owned())
+                .map(|word| shown(word, limits::ENCODING_LEN))
                 .unwrap_or_default();
             entries.push(Entry {
                 id,

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use crate::limits::{self, cut};
+use crate::limits::{self, cut, shown};
 use crate::{Hello, Namespace, NodeId, Version};
 
 /// The DNS-SD type of node records. The instance is the node's id, the SRV port its control port.
@@ -75,7 +75,7 @@ impl NodeRecord {
     ) -> Result<Self, RecordError> {
         let node = instance
             .parse()
-            .map_err(|_| RecordError::Instance(cut(instance, 80).to_owned()))?;
+            .map_err(|_| RecordError::Instance(shown(instance, 80)))?;
         let mut record = Self {
             node,
             version: Version { major: 0, minor: 0 },
@@ -106,7 +106,7 @@ impl NodeRecord {
     fn read(&mut self, key: &str, value: &[u8]) -> Result<(), RecordError> {
         let text = |key| {
             let text = std::str::from_utf8(value).map_err(|_| RecordError::Invalid(key))?;
-            Ok(cut(text, limits::NAME_LEN).to_owned())
+            Ok(shown(text, limits::NAME_LEN))
         };
         match key {
             "v" => self.version = version(&text("v")?).ok_or(RecordError::Invalid("v"))?,
@@ -173,6 +173,12 @@ mod tests {
         let record = parse(&[("v", "1.7"), ("ns", "a"), ("colour", "blue"), ("hub", "1")]).unwrap();
         assert!(record.hub);
         assert_eq!(record.version, Version { major: 1, minor: 7 });
+    }
+
+    #[test]
+    fn names_can_not_steer_a_terminal() {
+        let record = parse(&[("v", "1"), ("ns", "a"), ("name", "\u{1b}[2Jx")]).unwrap();
+        assert_eq!(record.name, "\u{fffd}[2Jx");
     }
 
     #[test]

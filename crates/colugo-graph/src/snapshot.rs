@@ -18,6 +18,8 @@ pub struct GraphSnapshot {
     pub namespace: Namespace,
     /// All nodes it has heard of, itself first, then by name.
     pub nodes: Vec<NodeInfo>,
+    /// The peers that were given by address, as they were given.
+    pub fixed_peers: Vec<FixedPeerInfo>,
     /// Topics that somebody publishes or subscribes to, by name.
     pub topics: Vec<TopicInfo>,
     /// Services that somebody serves or calls, by name.
@@ -51,6 +53,18 @@ pub struct NodeInfo {
     /// What it announces.
     pub announcements: Vec<Announcement>,
     /// The last thing that went wrong with it, as a sentence for people.
+    pub problem: Option<String>,
+}
+
+/// A peer that was given by address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FixedPeerInfo {
+    /// What the user wrote.
+    pub address: String,
+    /// The node that answers there.
+    pub node: Option<NodeId>,
+    /// Why none does, as a sentence for people.
     pub problem: Option<String>,
 }
 
@@ -226,6 +240,7 @@ impl GraphSnapshot {
             nodes,
             topics: topics.into_values().collect(),
             services: services.into_values().collect(),
+            fixed_peers: Vec::new(),
             interfaces: Vec::new(),
             counters,
         }

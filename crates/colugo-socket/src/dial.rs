@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 
 use crate::core::Core;
@@ -13,7 +14,7 @@ use crate::endpoint::{Endpoint, Host};
 use crate::event::SocketEvent;
 use crate::greet::{greet, part};
 use crate::link::{CLOSE, Link};
-use crate::options::{CONNECT_TIMEOUT, HEALTHY_AFTER};
+use crate::options::{CONNECT_TIMEOUT, HEALTHY_AFTER, KEEPALIVE_AFTER, KEEPALIVE_EVERY};
 use crate::peer::Peer;
 use crate::session::Session;
 use crate::tasks::TaskGuard;
@@ -100,6 +101,12 @@ async fn connect(endpoint: &Endpoint) -> io::Result<TcpStream> {
     Err(last)
 }
 
+fn keepalive() -> TcpKeepalive {
+    TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_EVERY)
+}
+
 /// Shakes hands on a new connection and runs it until it ends.
 pub(crate) async fn run_connection(
     core: &Arc<Core>,
@@ -109,6 +116,8 @@ pub(crate) async fn run_connection(
     stop: &AtomicBool,
 ) {
     let _ = stream.set_nodelay(true);
+    // A peer whose machine vanished says nothing more; without this the link would wait for it for ever.
+    let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive());
     let addr = stream.peer_addr().ok();
     let (hello, rest) = match greet(
         &mut stream,

@@ -55,6 +55,10 @@ pub const HEALTHY_AFTER: Duration = Duration::from_secs(10);
 pub const LINGER: Duration = Duration::from_secs(1);
 /// How long dropping a socket may block its thread.
 pub const DROP_WAIT: Duration = Duration::from_millis(100);
+/// A silent connection is asked whether it still lives after this time, and then this often; the system gives up after some tries.
+pub const KEEPALIVE_AFTER: Duration = Duration::from_secs(10);
+/// See [`KEEPALIVE_AFTER`].
+pub const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
 /// One TCP connection attempt.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 

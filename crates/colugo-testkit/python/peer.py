@@ -125,6 +125,14 @@ class Peer:
                 return [number, found]
         return None
 
+    def do_gather(self, socket, count):
+        """Receives `count` messages that are the numbers from 0 on, in any order; gives one that is missing."""
+        missing = set(range(count))
+        for _ in range(count):
+            self._wait(socket, zmq.POLLIN, PATIENCE_MS)
+            missing.discard(int.from_bytes(self.sockets[socket].recv(), "big"))
+        return missing.pop() if missing else None
+
     def do_watch(self, socket):
         """From here on `down` waits for the end of a connection."""
         self.monitors[socket] = self.sockets[socket].get_monitor_socket(zmq.EVENT_DISCONNECTED)

@@ -147,6 +147,11 @@ impl<'a> ZmqSocket<'a> {
         self.begin(json!({"do": "count", "count": count, "skip": skip}))
     }
 
+    /// Starts to receive so many messages: the numbers from 0 on, in any order. `finish()` fails the test if one is missing.
+    pub fn gather(&self, count: usize) -> Working<'a> {
+        self.begin(json!({"do": "gather", "count": count}))
+    }
+
     /// Starts to send so many messages back as they come.
     pub fn echo(&self, count: usize) -> Working<'a> {
         self.begin(json!({"do": "echo", "count": count}))
@@ -185,7 +190,7 @@ impl Working<'_> {
         let result = answer(&mut self.0.program());
         assert!(
             result.is_null(),
-            "the libzmq peer expected one number and got another: {result}"
+            "the libzmq peer missed a number: {result}"
         );
     }
 }

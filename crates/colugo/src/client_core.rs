@@ -36,6 +36,9 @@ impl Body<'_> {
     }
 }
 
+/// Asking for the process id costs as much as the rest of a request: only waits that take longer than this look whether the process was forked.
+const FORK_CHECK: Duration = Duration::from_millis(100);
+
 /// How long a request may take, from now.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -152,6 +155,7 @@ impl ClientCore {
             return self.wait_virtual(id);
         }
         let me = std::thread::current();
+        let begun = Instant::now();
         loop {
             let due = {
                 let mut pending = lock(&self.pending);
@@ -167,8 +171,11 @@ impl ClientCore {
             let left = due.0.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 self.end(id, Err(due.1));
-            } else {
-                std::thread::park_timeout(left);
+                continue;
+            }
+            std::thread::park_timeout(left.min(FORK_CHECK));
+            if left > FORK_CHECK && begun.elapsed() >= FORK_CHECK && self.handle.core.is_forked() {
+                return Err(Failure::Forked);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! `log_to_stderr`: prints what the libraries log (feature `log`). Programs call it; nothing here happens by itself.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
@@ -19,5 +21,7 @@ pub fn log_to_stderr() {
     let _ = fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Escapes are for terminals, not for files and pipes.
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .try_init();
 }

@@ -27,6 +27,7 @@ pub(crate) enum Failure {
     TooLarge { octets: usize, limit: usize },
     WouldDeadlock,
     Closed,
+    Forked,
 }
 
 pub(crate) type Outcome = Result<RawMessage, Failure>;

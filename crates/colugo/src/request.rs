@@ -272,9 +272,6 @@ fn may_wait(client: &ClientCore) -> Result<(), RequestError> {
     if in_inline() || colugo_socket::on_data_thread() {
         return Err(RequestError::WouldDeadlock);
     }
-    if client.handle.core.is_forked() {
-        return Err(RequestError::Forked);
-    }
     Ok(())
 }
 
@@ -318,5 +315,6 @@ fn error_of(client: &ClientCore, limits: Limits, failure: Failure) -> RequestErr
         Failure::TooLarge { octets, limit } => RequestError::TooLarge { octets, limit },
         Failure::WouldDeadlock => RequestError::WouldDeadlock,
         Failure::Closed => RequestError::Closed,
+        Failure::Forked => RequestError::Forked,
     }
 }

@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["colugo-zmtp", "colugo-socket", "colugo-graph", "colugo"],
     ),
     ("colugo-examples", &["colugo", "colugo-socket"]),
+    ("colugo-scenarios", &["colugo"]),
     ("xtask", &[]),
 ];
 

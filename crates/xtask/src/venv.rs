@@ -8,7 +8,12 @@ use crate::step::Skipped;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const PACKAGES: &[&str] = &["pyzmq==27.3.0", "zeroconf==0.154.0", "msgpack==1.2.4", "protobuf==7.36.2"];
+const PACKAGES: &[&str] = &[
+    "pyzmq==27.3.0",
+    "zeroconf==0.154.0",
+    "msgpack==1.2.4",
+    "protobuf==7.36.2",
+];
 const PIP_LIMIT: Duration = Duration::from_secs(300);
 
 /// The environment's Python, or why there is none.

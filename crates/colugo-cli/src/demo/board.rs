@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Role;
 use super::process::Process;
-use super::report::{lost, lost_at_end};
+use super::report::{lost, lost_at_end, rounded};
 use crate::exit::Failure;
 use crate::latency::for_people;
 use crate::node_list::SCHEMA;
@@ -77,12 +77,15 @@ impl Board {
     }
 
     fn draw(&mut self, out: &mut Out, lines: &[String]) -> Result<(), Failure> {
+        // Without wrapping, so that a line stays a line on a narrow terminal.
+        out.octets(b"\x1b[?7l")?;
         if self.drawn > 0 {
             out.octets(format!("\x1b[{}A", self.drawn).as_bytes())?;
         }
         for line in lines {
             out.line(format_args!("\x1b[2K{line}"))?;
         }
+        out.octets(b"\x1b[?7h")?;
         self.drawn = lines.len();
         Ok(())
     }
@@ -123,9 +126,9 @@ impl Board {
         json!({
             "v": SCHEMA,
             "namespace": self.namespace,
-            "seconds": talked.as_secs_f64(),
+            "seconds": rounded(talked.as_secs_f64()),
             "ok": found && done && lost == 0,
-            "found_ms": if found { slowest(processes) } else { None },
+            "found_ms": if found { slowest(processes).map(rounded) } else { None },
             "lost": lost,
             "parts": parts,
         })

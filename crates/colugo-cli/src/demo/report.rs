@@ -30,11 +30,11 @@ impl Report {
 
     pub(super) fn to_json(&self) -> Value {
         json!({
-            "found_ms": self.found_ms,
+            "found_ms": self.found_ms.map(rounded),
             "count": self.count,
             "lost": self.lost,
-            "p50_us": self.p50_us,
-            "p99_us": self.p99_us,
+            "p50_us": self.p50_us.map(rounded),
+            "p99_us": self.p99_us.map(rounded),
             "done": self.done,
         })
     }
@@ -50,6 +50,11 @@ impl Report {
             done: value.get("done")?.as_bool()?,
         })
     }
+}
+
+/// To hundredths: more digits say nothing here.
+pub(super) fn rounded(number: f64) -> f64 {
+    (number * 100.0).round() / 100.0
 }
 
 /// All that was lost: what the processes noticed, and what a subscriber could not: messages at the end.

@@ -270,12 +270,14 @@ impl Brain {
         let mut others: Vec<_> = self.peers.values().map(Peer::info).collect();
         others.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
         let nodes = [own].into_iter().chain(others).collect();
-        GraphSnapshot::gather(
+        let mut snapshot = GraphSnapshot::gather(
             nodes,
             self.config.node,
             self.config.namespace.clone(),
             self.counters,
-        )
+        );
+        snapshot.fixed_peers = self.fixed.values().map(Fixed::info).collect();
+        snapshot
     }
 
     fn tell(&mut self, event: Event) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::peer::{Memory, Peer};
 use super::{Brain, DialId, Effect, FixedId, Source, Target, back_off, is_lasting};
-use crate::{DialFailure, Event, LeaveReason, NodeId, NodeRecord, Version, limits};
+use crate::{DialFailure, Event, FixedPeerInfo, LeaveReason, NodeId, NodeRecord, Version, limits};
 
 /// The node with the higher id waits this long for the other to dial, where both learn of each other alike.
 const COURTESY: Duration = Duration::from_millis(250);
@@ -67,6 +67,7 @@ pub(super) struct Fixed {
     name: String,
     stage: FixedStage,
     failures: u32,
+    problem: Option<DialFailure>,
 }
 
 #[derive(Debug)]
@@ -81,6 +82,24 @@ enum FixedStage {
 }
 
 impl Fixed {
+    pub(super) fn info(&self) -> FixedPeerInfo {
+        let (node, problem) = match self.stage {
+            FixedStage::Reached(node) => (Some(node), None),
+            FixedStage::Own => (
+                None,
+                Some("it is the address of this node itself".to_owned()),
+            ),
+            FixedStage::Waiting { .. } | FixedStage::Dialling => {
+                (None, self.problem.map(|why| why.to_string()))
+            }
+        };
+        FixedPeerInfo {
+            address: self.name.clone(),
+            node,
+            problem,
+        }
+    }
+
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         match self.stage {
             FixedStage::Waiting { until } => Some(until),
@@ -99,6 +118,7 @@ impl Brain {
                 name: name.to_owned(),
                 stage,
                 failures: 0,
+                problem: None,
             },
         );
         self.dial_due_fixed(now);
@@ -177,6 +197,7 @@ impl Brain {
                     return;
                 };
                 fixed.failures = fixed.failures.saturating_add(1);
+                fixed.problem = Some(failure);
                 let pause = pause(fixed.failures, failure, RETRY_FIXED);
                 fixed.stage = FixedStage::Waiting { until: now + pause };
                 let (name, attempts) = (fixed.name.clone(), fixed.failures);
@@ -295,6 +316,7 @@ impl Brain {
         let own = node == self.config.node;
         if let Some(fixed) = self.fixed.get_mut(&id) {
             fixed.failures = 0;
+            fixed.problem = None;
             fixed.stage = if own {
                 FixedStage::Own
             } else {

@@ -32,6 +32,11 @@ fn a_peer_that_starts_later_is_reached_soon() {
     let at = ([10, 0, 0, 9], 4000).into();
     net.add_fixed(0, at);
     net.advance(30 * SEC);
+    let fixed = net.brain(0).snapshot().fixed_peers;
+    assert_eq!(
+        (fixed[0].address.as_str(), fixed[0].problem.as_deref()),
+        ("10.0.0.9:4000", Some("connection refused"))
+    );
     let refused = |event: &Event| {
         matches!(
             event,
@@ -52,6 +57,11 @@ fn a_peer_that_starts_later_is_reached_soon() {
     net.until(2100 * MS, "the peer", |net| {
         net.sees(0, late) && net.sees(late, 0)
     });
+    let fixed = net.brain(0).snapshot().fixed_peers;
+    assert_eq!(
+        (fixed[0].node, &fixed[0].problem),
+        (Some(net.id(late)), &None)
+    );
     // It is replaced.
     net.kill(late);
     net.until(100 * MS, "its end", |net| !net.sees(0, late));

@@ -38,26 +38,26 @@ pub(super) async fn race(
         if let Some(address) = next {
             attempts.spawn(attempt(own, wanted, address));
         }
+        if attempts.is_empty() {
+            return Err(failure.unwrap_or(DialFailure::Unreachable));
+        }
         let until = if more {
             (Instant::now() + STAGGER).min(deadline)
         } else {
             deadline
         };
         tokio::select! {
-            ended = attempts.join_next(), if !attempts.is_empty() => match ended {
+            ended = attempts.join_next() => match ended {
                 Some(Ok(Ok(established))) => return Ok(established),
-                Some(Ok(Err(reason))) => failure = Some(worst(failure, reason)),
+                Some(Ok(Err(reason))) => failure = Some(more_telling(failure, reason)),
                 Some(Err(_)) | None => {}
             },
             () = sleep_until(until) => {}
         }
         if Instant::now() >= deadline {
             return Err(failure.map_or(DialFailure::TimedOut, |failure| {
-                worst(Some(failure), DialFailure::TimedOut)
+                more_telling(Some(failure), DialFailure::TimedOut)
             }));
-        }
-        if attempts.is_empty() && waiting.len() == 0 {
-            return Err(failure.unwrap_or(DialFailure::Unreachable));
         }
     }
 }
@@ -116,7 +116,7 @@ fn unconnected(error: &io::Error) -> DialFailure {
 }
 
 /// Of two failures the one that says more: somebody answered there.
-fn worst(a: Option<DialFailure>, b: DialFailure) -> DialFailure {
+fn more_telling(a: Option<DialFailure>, b: DialFailure) -> DialFailure {
     let says = |failure: DialFailure| match failure {
         DialFailure::Unreachable => 0,
         DialFailure::TimedOut => 1,

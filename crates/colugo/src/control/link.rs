@@ -23,6 +23,9 @@ use super::node::NodeControl;
 /// A peer that does not read while this much waits for it is given up.
 const QUEUE_MAX: usize = 8 << 20;
 
+/// Octets of the first frame: HELLO is short, and whoever has not said it may not make us hold more.
+const FIRST_MAX: usize = 16 << 10;
+
 /// How long the other side may take to read our last words.
 const FAREWELL: Duration = Duration::from_millis(80);
 
@@ -170,9 +173,12 @@ async fn converse(
     let (mut reader, mut writer) = stream.split();
     let mut pending = Vec::new();
     let mut written = 0;
-    let mut parts = false;
+    let mut progress = Progress {
+        parts: false,
+        max: FIRST_MAX,
+    };
     loop {
-        take_frames(node, id, handle, &mut input, &mut parts)?;
+        take_frames(node, id, handle, &mut input, &mut progress)?;
         if written == pending.len() {
             pending.clear();
             written = 0;
@@ -201,13 +207,21 @@ async fn part(reader: &mut ReadHalf<'_>, writer: &mut WriteHalf<'_>) -> io::Resu
     Ok(())
 }
 
+/// How far a link has come.
+struct Progress {
+    /// The last frame was not the last of its message.
+    parts: bool,
+    /// The most octets that the next frame may have.
+    max: usize,
+}
+
 /// Hands the whole frames at the start of `input` to the node.
 fn take_frames(
     node: &Arc<NodeControl>,
     id: LinkId,
     handle: &LinkHandle,
     input: &mut Vec<u8>,
-    parts: &mut bool,
+    progress: &mut Progress,
 ) -> io::Result<()> {
     let mut taken = 0;
     loop {
@@ -224,7 +238,7 @@ fn take_frames(
             )
         };
         let len = usize::try_from(header.body_len).map_err(|_| too_large())?;
-        if len > limits::MESSAGE_LEN {
+        if len > progress.max {
             return Err(too_large());
         }
         let Some(body) = rest.get(header.header_len..header.header_len + len) else {
@@ -234,10 +248,11 @@ fn take_frames(
             answer(handle, body);
         } else {
             // A message of several frames is nothing that this version knows.
-            if !header.more && !*parts {
+            if !header.more && !progress.parts {
                 node.frame(id, body);
+                progress.max = limits::MESSAGE_LEN;
             }
-            *parts = header.more;
+            progress.parts = header.more;
         }
         taken += header.header_len + len;
     }

@@ -16,7 +16,7 @@ use colugo_graph::{
 };
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::AbortHandle;
 
 use super::interfaces::{Interfaces, host_name};
@@ -28,6 +28,9 @@ use super::{ControlConfig, ControlError, GraphEvent, Match, OnEvent, OnMatch, di
 
 /// How often the rendezvous directory is read. Newcomers dial those who are there, so this is for the odd case only.
 const SCAN_EVERY: Duration = Duration::from_secs(1);
+
+/// Dials at once; a flood of records must not take all file descriptors.
+const DIALS_MAX: usize = 64;
 
 /// How long goodbyes may take.
 const GOODBYE: Duration = Duration::from_millis(90);
@@ -44,6 +47,7 @@ pub(super) struct NodeControl {
     on_event: OnEvent,
     links: Mutex<HashMap<LinkId, Arc<LinkHandle>>>,
     dials: Mutex<HashMap<DialId, AbortHandle>>,
+    dialling: Semaphore,
     rendezvous: Mutex<Option<Rendezvous>>,
     next_link: AtomicU64,
     /// The brain has something to do.
@@ -102,6 +106,7 @@ impl NodeControl {
             on_event,
             links: Mutex::default(),
             dials: Mutex::default(),
+            dialling: Semaphore::new(DIALS_MAX),
             rendezvous: Mutex::new(rendezvous.flatten()),
             next_link: AtomicU64::new(0),
             stirred: Notify::new(),
@@ -288,7 +293,10 @@ impl NodeControl {
             Target::Fixed(_) => None,
         };
         let reached = match self.candidates(target).await {
-            Ok(addresses) => dial::race(self.id, wanted, addresses).await,
+            Ok(addresses) => {
+                let _place = self.dialling.acquire().await;
+                dial::race(self.id, wanted, addresses).await
+            }
             Err(failure) => Err(failure),
         };
         // From here on there is nothing to abort.
