@@ -12,17 +12,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     colugo::log_to_stderr();
     let node = Node::new("async_server")?;
     let server = node.reply_server("add").json::<(i64, i64), i64>().build()?;
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
         let received = tokio::select! {
             received = server.recv_async() => received,
-            interrupted = tokio::signal::ctrl_c() => { interrupted?; break }
+            done = &mut interrupted => break done?,
         };
         match received {
             Ok(((a, b), responder)) => {
                 println!("asked: {a} + {b}");
-                responder.reply(&(a + b))?;
+                if let Err(error) = responder.reply(&(a + b)) {
+                    eprintln!("{error}"); // the client is gone; others are still welcome
+                }
             }
-            // It was refused already; others are still welcome.
+            // It was refused already.
             Err(RecvError::Decode(error)) => eprintln!("{error}"),
             Err(error) => return Err(error.into()),
         }

@@ -19,7 +19,9 @@ impl Spec {
     pub fn parse(args: &[String]) -> Result<Self> {
         let mut map = BTreeMap::new();
         for arg in args {
-            let (key, value) = arg.split_once('=').ok_or_else(|| format!("{arg:?} is not key=value"))?;
+            let (key, value) = arg
+                .split_once('=')
+                .ok_or_else(|| format!("{arg:?} is not key=value"))?;
             map.insert(key.to_owned(), value.to_owned());
         }
         Ok(Self(map))
@@ -27,14 +29,19 @@ impl Spec {
 
     /// The text behind `key`.
     pub fn text(&self, key: &str) -> Result<&str> {
-        self.0.get(key).map(String::as_str).ok_or_else(|| format!("no {key}= was given").into())
+        self.0
+            .get(key)
+            .map(String::as_str)
+            .ok_or_else(|| format!("no {key}= was given").into())
     }
 
     /// The number behind `key`, or `default` if it was not given.
     pub fn number<T: FromStr>(&self, key: &str, default: T) -> Result<T> {
         match self.0.get(key) {
             None => Ok(default),
-            Some(text) => text.parse().map_err(|_| format!("{key}={text} is not a number").into()),
+            Some(text) => text
+                .parse()
+                .map_err(|_| format!("{key}={text} is not a number").into()),
         }
     }
 
@@ -70,7 +77,11 @@ impl Link {
     pub fn open() -> Self {
         let (sender, lines) = channel();
         std::thread::spawn(move || {
-            for line in std::io::stdin().lock().lines().map_while(std::result::Result::ok) {
+            for line in std::io::stdin()
+                .lock()
+                .lines()
+                .map_while(std::result::Result::ok)
+            {
                 if sender.send(line).is_err() {
                     break;
                 }
@@ -97,7 +108,10 @@ impl Link {
 
     /// Waits for `stop`; false if `timeout` passed first.
     pub fn stopped_within(&self, timeout: Duration) -> bool {
-        !matches!(self.lines.recv_timeout(timeout), Err(RecvTimeoutError::Timeout))
+        !matches!(
+            self.lines.recv_timeout(timeout),
+            Err(RecvTimeoutError::Timeout)
+        )
     }
 
     /// Waits for `stop`.

@@ -14,7 +14,11 @@ type Said = Receiver<(usize, String)>;
 /// A namespace that nobody else is in.
 fn namespace() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("bench-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "bench-{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 fn millis_since(start: Instant) -> f64 {
@@ -25,7 +29,12 @@ fn millis_since(start: Instant) -> f64 {
 pub fn cold(harness: &Harness) -> Result<Report> {
     let (sender, said) = channel();
     let start = Instant::now();
-    let _process = harness.start(&Part::new("node.cold").set("ns", namespace()), &[], 0, sender)?;
+    let _process = harness.start(
+        &Part::new("node.cold").set("ns", namespace()),
+        &[],
+        0,
+        sender,
+    )?;
     ready(&said, harness.deadline())?;
     Ok(Report::new().with("ms", millis_since(start)))
 }
@@ -34,8 +43,14 @@ pub fn cold(harness: &Harness) -> Result<Report> {
 pub fn find(harness: &Harness) -> Result<Report> {
     let ns = namespace();
     let (sender, said) = channel();
-    let _talker = harness.start(&Part::new("node.talk").set("ns", &ns), &[], 0, sender.clone())?;
+    let mut talker = harness.start(
+        &Part::new("node.talk").set("ns", &ns),
+        &[],
+        0,
+        sender.clone(),
+    )?;
     ready(&said, harness.deadline())?;
+    talker.tell("go")?;
     let start = Instant::now();
     let _listener = harness.start(&Part::new("node.listen").set("ns", &ns), &[], 1, sender)?;
     ready(&said, harness.deadline())?;
@@ -45,7 +60,12 @@ pub fn find(harness: &Harness) -> Result<Report> {
 /// A talker, and a watcher that hears it.
 fn company(harness: &Harness, ns: &str) -> Result<(Process, Process, Said)> {
     let (sender, said) = channel();
-    let mut talker = harness.start(&Part::new("node.talk").set("ns", ns), &[], 0, sender.clone())?;
+    let mut talker = harness.start(
+        &Part::new("node.talk").set("ns", ns),
+        &[],
+        0,
+        sender.clone(),
+    )?;
     ready(&said, harness.deadline())?;
     talker.tell("go")?;
     let mut watcher = harness.start(&Part::new("node.watch").set("ns", ns), &[], 1, sender)?;

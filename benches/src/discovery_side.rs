@@ -28,7 +28,10 @@ const TOPIC: &str = "bench";
 const TICK: Duration = Duration::from_millis(1);
 
 fn node(spec: &Spec, name: &str) -> Result<Node> {
-    Ok(Node::builder(name).namespace(spec.text("ns")?).network(Network::Host).build()?)
+    Ok(Node::builder(name)
+        .namespace(spec.text("ns")?)
+        .network(Network::Host)
+        .build()?)
 }
 
 /// Nothing but a node.
@@ -103,7 +106,9 @@ fn ask(spec: &Spec, link: &Link) -> Result<Report> {
     let client = node.request_client(TOPIC).timeout(PATIENCE).build()?;
     client.wait_for_server(PATIENCE)?;
     link.ready("")?;
-    let pending: Vec<_> = (0..spec.count()?).map(|_| client.request(b"?").start()).collect();
+    let pending: Vec<_> = (0..spec.count()?)
+        .map(|_| client.request(b"?").start())
+        .collect();
     let mut disconnected = 0;
     let mut others = 0;
     for request in pending {
@@ -112,7 +117,9 @@ fn ask(spec: &Spec, link: &Link) -> Result<Report> {
             _ => others += 1,
         }
     }
-    Ok(Report::new().with("disconnected", f64::from(disconnected)).with("others", f64::from(others)))
+    Ok(Report::new()
+        .with("disconnected", f64::from(disconnected))
+        .with("others", f64::from(others)))
 }
 
 /// How late the ticks of a repeater are.
@@ -141,17 +148,53 @@ fn repeat_bare(spec: &Spec, link: &Link) -> Result<Report> {
     Ok(lateness(&ticks))
 }
 
-/// Against a grid of 1 ms laid so that the earliest tick of all is on it.
+/// Against a grid of 1 ms, laid so that the earliest ticks of all are on it: after the longest stretch of the millisecond without any.
 fn lateness(ticks: &[Instant]) -> Report {
-    let Some(&first) = ticks.first() else { return Report::new() };
+    let Some(&first) = ticks.first() else {
+        return Report::new();
+    };
     let period = TICK.as_secs_f64() * 1e6;
-    let off = ticks.iter().map(|tick| {
-        let micros = (*tick - first).as_secs_f64() * 1e6;
-        micros - (micros / period).round() * period
-    });
-    let off: Vec<f64> = off.collect();
-    let earliest = off.iter().copied().fold(0.0, f64::min);
-    let late: Vec<f64> = off.iter().map(|off| off - earliest).collect();
+    let mut phases: Vec<f64> = ticks
+        .iter()
+        .map(|tick| ((*tick - first).as_secs_f64() * 1e6).rem_euclid(period))
+        .collect();
+    phases.sort_by(f64::total_cmp);
+    let around = phases.last().map_or(0.0, |last| last - period);
+    let gaps = std::iter::once(around)
+        .chain(phases.iter().copied())
+        .zip(&phases)
+        .map(|(before, phase)| (phase - before, *phase));
+    let earliest = gaps
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map_or(0.0, |(_, phase)| phase);
+    let late: Vec<f64> = phases
+        .iter()
+        .map(|phase| (phase - earliest).rem_euclid(period))
+        .collect();
     let at = |share| percentile(&late, share).unwrap_or(f64::NAN);
-    Report::new().with("p50_us", at(0.5)).with("p99_us", at(0.99)).with("ticks", ticks.len() as f64)
+    Report::new()
+        .with("p50_us", at(0.5))
+        .with("p99_us", at(0.99))
+        .with("ticks", ticks.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn lateness_is_against_the_earliest_ticks_wherever_the_grid_begins() {
+        let start = Instant::now();
+        let late = [30, 0, 10, 0, 0, 0, 0, 0, 0, 0];
+        let ticks: Vec<_> = (0..)
+            .zip(late)
+            .map(|(n, late)| start + Duration::from_micros(n * 1000 + 990 + late))
+            .collect();
+        let report = super::lateness(&ticks);
+        assert!(report.figure("p50_us").unwrap().abs() < 1e-6, "{report}");
+        assert!(
+            (report.figure("p99_us").unwrap() - 30.0).abs() < 1e-6,
+            "{report}"
+        );
+    }
 }

@@ -19,7 +19,10 @@ pub struct Part {
 impl Part {
     /// A role with default settings.
     pub fn new(role: &'static str) -> Self {
-        Self { role, settings: Vec::new() }
+        Self {
+            role,
+            settings: Vec::new(),
+        }
     }
 
     /// The same with one setting more.
@@ -40,7 +43,10 @@ pub struct Harness {
 impl Harness {
     /// Runs of `secs` seconds, in processes of this very program.
     pub fn new(secs: f64) -> Result<Self> {
-        Ok(Self { program: std::env::current_exe()?, secs })
+        Ok(Self {
+            program: std::env::current_exe()?,
+            secs,
+        })
     }
 
     /// One run between two processes: `binder` says where it is, `dialler` goes there.
@@ -84,11 +90,17 @@ impl Harness {
         said: Sender<(usize, String)>,
     ) -> Result<Process> {
         let mut command = Command::new(&self.program);
-        command.arg("child").arg(part.role).arg(format!("secs={}", self.secs));
+        command
+            .arg("child")
+            .arg(part.role)
+            .arg(format!("secs={}", self.secs));
         for (key, value) in part.settings.iter().chain(more) {
             command.arg(format!("{key}={value}"));
         }
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
         let stdin = child.stdin.take();
         let stdout = child.stdout.take();
         let process = Process { child, stdin };
@@ -139,20 +151,30 @@ impl Drop for Process {
 /// The next line of any process, with its index.
 pub fn next_line(said: &Receiver<(usize, String)>, deadline: Instant) -> Result<(usize, String)> {
     let left = deadline.saturating_duration_since(Instant::now());
-    let (index, line) = said.recv_timeout(left).map_err(|_| "it took too long: a message may be lost, or a side hangs")?;
-    if line.starts_with("failed") { Err(line.into()) } else { Ok((index, line)) }
+    let (index, line) = said
+        .recv_timeout(left)
+        .map_err(|_| "it took too long: a message may be lost, or a side hangs")?;
+    if line.starts_with("failed") {
+        Err(line.into())
+    } else {
+        Ok((index, line))
+    }
 }
 
 /// Waits for `ready`, and returns the address that came with it.
 pub fn ready(said: &Receiver<(usize, String)>, deadline: Instant) -> Result<String> {
     let (_, line) = next_line(said, deadline)?;
-    let address = line.strip_prefix("ready").ok_or_else(|| format!("{line:?} where ready was due"))?;
+    let address = line
+        .strip_prefix("ready")
+        .ok_or_else(|| format!("{line:?} where ready was due"))?;
     Ok(address.trim().to_owned())
 }
 
 /// Waits for `done`, and returns the figures and whose they are.
 pub fn figures(said: &Receiver<(usize, String)>, deadline: Instant) -> Result<(usize, Report)> {
     let (index, line) = next_line(said, deadline)?;
-    let text = line.strip_prefix("done").ok_or_else(|| format!("{line:?} where figures were due"))?;
+    let text = line
+        .strip_prefix("done")
+        .ok_or_else(|| format!("{line:?} where figures were due"))?;
     Ok((index, text.parse()?))
 }

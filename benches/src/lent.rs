@@ -25,24 +25,41 @@ struct Loan {
 impl Lender {
     /// No buffers yet: they are made as they are needed, and used again.
     pub fn new(size: usize) -> Self {
-        Self { shelf: Arc::default(), size }
+        Self {
+            shelf: Arc::default(),
+            size,
+        }
     }
 
     /// A buffer that nobody else uses.
     pub fn take(&self) -> Box<[u8]> {
-        let free = self.shelf.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let free = self
+            .shelf
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
         free.unwrap_or_else(|| vec![0; self.size].into())
     }
 
     /// Sends a message that is this buffer.
     pub fn send(&self, socket: &mut Socket, buffer: Box<[u8]>) -> Result<()> {
-        let loan = Box::into_raw(Box::new(Loan { buffer, shelf: self.shelf.clone() }));
+        let loan = Box::into_raw(Box::new(Loan {
+            buffer,
+            shelf: self.shelf.clone(),
+        }));
         let mut message = zmq_sys::zmq_msg_t::default();
         // SAFETY: the buffer lives in the loan until libzmq calls `give_back`, once; a message that was sent is not ours to close, one
         // that was not is closed here, which gives the buffer back too.
         unsafe {
             let data = (*loan).buffer.as_mut_ptr().cast();
-            if zmq_sys::zmq_msg_init_data(&raw mut message, data, self.size, Some(give_back), loan.cast()) != 0 {
+            if zmq_sys::zmq_msg_init_data(
+                &raw mut message,
+                data,
+                self.size,
+                Some(give_back),
+                loan.cast(),
+            ) != 0
+            {
                 return Err("libzmq has no memory left".into());
             }
             if zmq_sys::zmq_msg_send(&raw mut message, socket.as_mut_ptr(), 0) < 0 {
@@ -58,5 +75,8 @@ impl Lender {
 unsafe extern "C" fn give_back(_data: *mut c_void, loan: *mut c_void) {
     // SAFETY: `loan` is the pointer that `lend` made from a box, and libzmq passes it here once.
     let loan = unsafe { Box::from_raw(loan.cast::<Loan>()) };
-    loan.shelf.lock().unwrap_or_else(PoisonError::into_inner).push(loan.buffer);
+    loan.shelf
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(loan.buffer);
 }

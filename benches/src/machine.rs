@@ -6,10 +6,17 @@ use crate::zmq_side;
 pub fn describe() -> String {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     let info = read("/proc/cpuinfo");
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map_or("?", |pair| pair.1);
+    let model = info
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("?", |pair| pair.1);
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kernel = read("/proc/sys/kernel/osrelease");
     let load = read("/proc/loadavg");
     let load = load.split(' ').next().unwrap_or("?");
-    format!("{cores} × {model}, Linux {}, load {load}, {}", kernel.trim(), zmq_side::version())
+    format!(
+        "{cores} × {model}, Linux {}, load {load}, {}",
+        kernel.trim(),
+        zmq_side::version()
+    )
 }

@@ -51,7 +51,11 @@ fn main() -> ExitCode {
 /// Measures and prints; whether every row is at its must, as far as that was asked.
 fn run(arguments: &Arguments) -> Result<bool> {
     let suites = catalogue::suites();
-    let names: Vec<&str> = suites.iter().flat_map(|suite| &suite.rows).map(|row| row.name).collect();
+    let names: Vec<&str> = suites
+        .iter()
+        .flat_map(|suite| &suite.rows)
+        .map(|row| row.name)
+        .collect();
     arguments.check_names(&names)?;
     if arguments.list {
         for row in suites.iter().flat_map(|suite| &suite.rows) {
@@ -60,7 +64,12 @@ fn run(arguments: &Arguments) -> Result<bool> {
         return Ok(true);
     }
     let harness = Harness::new(arguments.secs)?;
-    eprintln!("{}; runs {} × {} s", machine::describe(), arguments.options.runs, arguments.secs);
+    eprintln!(
+        "{}; runs {} × {} s",
+        machine::describe(),
+        arguments.options.runs,
+        arguments.secs
+    );
     let wanted = |name: &str| arguments.wants(name);
     let mut all = Vec::new();
     for suite in &suites {

@@ -37,12 +37,18 @@ fn node(name: &str) -> Result<Node> {
 }
 
 fn endpoint(of: Vec<String>) -> Result<String> {
-    of.into_iter().next().ok_or_else(|| "it listens nowhere".into())
+    of.into_iter()
+        .next()
+        .ok_or_else(|| "it listens nowhere".into())
 }
 
 fn publish(spec: &Spec, link: &Link) -> Result<Report> {
     let node = node("publisher")?;
-    let publisher = node.publisher(TOPIC).bind(ANYWHERE).overflow(Overflow::Block(PATIENCE)).build()?;
+    let publisher = node
+        .publisher(TOPIC)
+        .bind(ANYWHERE)
+        .overflow(Overflow::Block(PATIENCE))
+        .build()?;
     link.ready(&endpoint(publisher.endpoints())?)?;
     publisher.wait_for_subscribers(spec.count()?, PATIENCE)?;
     let usage = Usage::start();
@@ -78,9 +84,16 @@ fn subscribe(spec: &Spec, link: &Link) -> Result<Report> {
         subscribers.push(node.subscriber(TOPIC).connect(spec.text("addr")?).build()?);
         nodes.push(node);
     }
-    let receive = if spec.flag("batch") { receive_batches } else { receive_each };
+    let receive = if spec.flag("batch") {
+        receive_batches
+    } else {
+        receive_each
+    };
     let usage = Usage::start();
-    let threads: Vec<_> = subscribers.into_iter().map(|one| std::thread::spawn(move || receive(&one))).collect();
+    let threads: Vec<_> = subscribers
+        .into_iter()
+        .map(|one| std::thread::spawn(move || receive(&one)))
+        .collect();
     link.ready("")?;
     let mut checkers = Vec::new();
     for thread in threads {
@@ -113,11 +126,14 @@ fn subscribe_inline(spec: &Spec, link: &Link) -> Result<Report> {
     let (over, checked) = channel();
     let mut checker = Checker::new();
     let usage = Usage::start();
-    let _subscriber = node.subscriber(TOPIC).connect(spec.text("addr")?).on_message_inline(move |message| {
-        if checker.see(message.payload()) {
-            let _ = over.send(std::mem::take(&mut checker));
-        }
-    })?;
+    let _subscriber = node
+        .subscriber(TOPIC)
+        .connect(spec.text("addr")?)
+        .on_message_inline(move |message| {
+            if checker.see(message.payload()) {
+                let _ = over.send(std::mem::take(&mut checker));
+            }
+        })?;
     link.ready("")?;
     let checker = checked.recv()?;
     Ok(usage.report().merge(Checker::report(&[checker])))
@@ -127,12 +143,15 @@ fn subscribe_inline(spec: &Spec, link: &Link) -> Result<Report> {
 fn serve(_spec: &Spec, link: &Link) -> Result<Report> {
     let node = node("server")?;
     let (over, ended) = channel();
-    let server = node.reply_server(TOPIC).bind(ANYWHERE).on_request_inline(move |request, responder| {
-        let last = is_last(request.payload());
-        if responder.reply(request.payload()).is_err() || last {
-            let _ = over.send(());
-        }
-    })?;
+    let server =
+        node.reply_server(TOPIC)
+            .bind(ANYWHERE)
+            .on_request_inline(move |request, responder| {
+                let last = is_last(request.payload());
+                if responder.reply(request.payload()).is_err() || last {
+                    let _ = over.send(());
+                }
+            })?;
     link.ready(&endpoint(server.endpoints())?)?;
     let usage = Usage::start();
     ended.recv()?;
@@ -142,7 +161,11 @@ fn serve(_spec: &Spec, link: &Link) -> Result<Report> {
 
 fn client(spec: &Spec, link: &Link) -> Result<(Node, RequestClient)> {
     let node = node("client")?;
-    let client = node.request_client(TOPIC).connect(spec.text("addr")?).timeout(PATIENCE).build()?;
+    let client = node
+        .request_client(TOPIC)
+        .connect(spec.text("addr")?)
+        .timeout(PATIENCE)
+        .build()?;
     link.ready("")?;
     client.wait_for_server(PATIENCE)?;
     Ok((node, client))
@@ -156,7 +179,11 @@ fn call(spec: &Spec, link: &Link) -> Result<Report> {
         let start = Instant::now();
         let reply = client.request(&payload[..]).wait()?;
         let taken = start.elapsed();
-        if number(&reply) == count { Ok(taken) } else { Err("a reply to another request".into()) }
+        if number(&reply) == count {
+            Ok(taken)
+        } else {
+            Err("a reply to another request".into())
+        }
     };
     let usage = Usage::start();
     let latencies = Latencies::of_calls(spec.duration()?, &mut call)?;
@@ -194,7 +221,9 @@ fn calls(spec: &Spec, link: &Link) -> Result<Report> {
         left.wait()?;
     }
     start(u64::MAX).wait()?;
-    Ok(report.with("msgs", done as f64).with("rate", done as f64 / secs))
+    Ok(report
+        .with("msgs", done as f64)
+        .with("rate", done as f64 / secs))
 }
 
 /// Requests whose replies start the next ones, on the data thread.
@@ -228,10 +257,12 @@ impl Chain {
         stamp(&mut payload, count);
         let chain = self.clone();
         let sent = Instant::now();
-        self.client.request(&payload[..]).on_reply_inline(move |reply| match reply {
-            Ok(reply) => chain.answered(count, &reply, sent),
-            Err(error) => drop(chain.over.send(Err(error.into()))),
-        });
+        self.client
+            .request(&payload[..])
+            .on_reply_inline(move |reply| match reply {
+                Ok(reply) => chain.answered(count, &reply, sent),
+                Err(error) => drop(chain.over.send(Err(error.into()))),
+            });
     }
 
     fn answered(self: &Arc<Self>, count: u64, reply: &Bytes, sent: Instant) {
@@ -282,5 +313,7 @@ fn calls_inline(spec: &Spec, link: &Link) -> Result<Report> {
     let mut last = vec![0; spec.size()?];
     stamp(&mut last, u64::MAX);
     client.request(&last[..]).wait()?;
-    Ok(report.with("rate", progress.done as f64 / duration.as_secs_f64()).merge(progress.latencies.report()))
+    Ok(report
+        .with("rate", progress.done as f64 / duration.as_secs_f64())
+        .merge(progress.latencies.report()))
 }

@@ -33,7 +33,11 @@ impl Arguments {
     pub fn parse(args: &[String]) -> Result<Self> {
         let mut read = Self {
             rows: Vec::new(),
-            options: Options { runs: 5, yardstick: false, verbose: false },
+            options: Options {
+                runs: 5,
+                yardstick: false,
+                verbose: false,
+            },
             secs: 1.0,
             json: false,
             list: false,
@@ -63,18 +67,26 @@ impl Arguments {
 
     /// Says which rows there are if one is asked for that is not there.
     pub fn check_names(&self, names: &[&str]) -> Result<()> {
-        match self.rows.iter().find(|row| !names.iter().any(|name| matches(row, name))) {
+        match self
+            .rows
+            .iter()
+            .find(|row| !names.iter().any(|name| matches(row, name)))
+        {
             None => Ok(()),
-            Some(row) => Err(format!("no row is called {row}; there are {}", names.join(", ")).into()),
+            Some(row) => {
+                Err(format!("no row is called {row}; there are {}", names.join(", ")).into())
+            }
         }
     }
 }
 
 fn matches(row: &str, name: &str) -> bool {
-    row.strip_suffix('*').map_or(row == name, |start| name.starts_with(start))
+    row.strip_suffix('*')
+        .map_or(row == name, |start| name.starts_with(start))
 }
 
 fn number<T: std::str::FromStr>(flag: &str, text: Option<&String>) -> Result<T> {
     let text = text.ok_or_else(|| format!("{flag} needs a number"))?;
-    text.parse().map_err(|_| format!("{flag} {text} is not a number").into())
+    text.parse()
+        .map_err(|_| format!("{flag} {text} is not a number").into())
 }

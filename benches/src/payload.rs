@@ -24,7 +24,9 @@ pub fn stamp_last(payload: &mut [u8], total: u64) {
 /// The counter in a payload.
 #[inline]
 pub fn number(payload: &[u8]) -> u64 {
-    payload.first_chunk().map_or(0, |octets| u64::from_le_bytes(*octets))
+    payload
+        .first_chunk()
+        .map_or(0, |octets| u64::from_le_bytes(*octets))
 }
 
 /// Whether this is the message that ends a run.
@@ -97,7 +99,10 @@ impl Checker {
         let spans: Vec<_> = all.iter().filter_map(Self::span).collect();
         let first = spans.iter().map(|span| span.0).min();
         let last = spans.iter().map(|span| span.1).max();
-        let span = first.zip(last).map_or(Duration::ZERO, |(first, last)| last - first).as_secs_f64();
+        let span = first
+            .zip(last)
+            .map_or(Duration::ZERO, |(first, last)| last - first)
+            .as_secs_f64();
         let sum = |of: fn(&Self) -> u64| all.iter().map(of).sum::<u64>() as f64;
         Report::new()
             .with("msgs", sum(|checker| checker.msgs))
@@ -120,7 +125,10 @@ impl Pace {
     /// From now for `duration`, with messages of `size` octets.
     pub fn start(duration: Duration, size: usize) -> Self {
         let every = (65_536 / size.max(1)).clamp(1, 512).next_power_of_two();
-        Self { until: Instant::now() + duration, every: every as u64 }
+        Self {
+            until: Instant::now() + duration,
+            every: every as u64,
+        }
     }
 
     /// Whether message number `number` is still to be sent.

@@ -14,7 +14,10 @@ pub struct Recycler {
 impl Recycler {
     /// No buffers yet: they are made as they are needed.
     pub fn new(size: usize) -> Self {
-        Self { sent: VecDeque::new(), size }
+        Self {
+            sent: VecDeque::new(),
+            size,
+        }
     }
 
     /// A buffer that `fill` has written to. The oldest is used again if nobody else holds it.

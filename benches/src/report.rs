@@ -63,7 +63,9 @@ impl FromStr for Report {
     fn from_str(text: &str) -> Result<Self, String> {
         let mut report = Self::new();
         for pair in text.split_whitespace() {
-            let figure = pair.split_once('=').and_then(|(name, value)| Some((name, value.parse().ok()?)));
+            let figure = pair
+                .split_once('=')
+                .and_then(|(name, value)| Some((name, value.parse().ok()?)));
             let (name, value) = figure.ok_or_else(|| format!("{pair:?} is not a figure"))?;
             report = report.with(name, value);
         }

@@ -10,7 +10,14 @@ pub type Role = fn(&Spec, &Link) -> Result<Report>;
 /// Plays the role called `name` until it is done. Never comes back.
 pub fn play(name: &str, args: &[String]) -> ! {
     let link = Link::open();
-    let known = [zmq_side::ROLES, tcp_side::ROLES, socket_side::ROLES, node_side::ROLES, discovery_side::ROLES].concat();
+    let known = [
+        zmq_side::ROLES,
+        tcp_side::ROLES,
+        socket_side::ROLES,
+        node_side::ROLES,
+        discovery_side::ROLES,
+    ]
+    .concat();
     let outcome = match known.iter().find(|(known, _)| *known == name) {
         None => Err(format!("no role is called {name:?}").into()),
         Some((_, role)) => Spec::parse(args).and_then(|spec| role(&spec, &link)),

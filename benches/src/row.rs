@@ -79,7 +79,13 @@ pub struct Outcome {
 
 impl Row {
     /// A row with neither must nor goal.
-    pub fn new(name: &'static str, about: &'static str, unit: &'static str, metric: &'static str, better: Better) -> Self {
+    pub fn new(
+        name: &'static str,
+        about: &'static str,
+        unit: &'static str,
+        metric: &'static str,
+        better: Better,
+    ) -> Self {
         Self {
             name,
             about,
@@ -108,29 +114,54 @@ impl Row {
     /// The same between these groups.
     #[must_use]
     pub fn between(self, ours: &'static str, theirs: &'static str) -> Self {
-        Self { ours, theirs: Some(theirs), ..self }
+        Self {
+            ours,
+            theirs: Some(theirs),
+            ..self
+        }
     }
 
     /// The same with nobody to be held against.
     #[must_use]
     pub fn alone(self, ours: &'static str) -> Self {
-        Self { ours, theirs: None, ..self }
+        Self {
+            ours,
+            theirs: None,
+            ..self
+        }
     }
 
     /// The same with what must be reached and what should be.
     #[must_use]
     pub fn must(self, must: f64, goal: f64) -> Self {
-        Self { must: Some(must), goal: Some(goal), ..self }
+        Self {
+            must: Some(must),
+            goal: Some(goal),
+            ..self
+        }
     }
 
     /// The row with its figures: for each side the best contender's label, its median, and what was lost.
-    pub fn read(&self, ours: Option<(&str, f64, u64)>, theirs: Option<(&str, f64, u64)>) -> Outcome {
-        let figure = |side: Option<(&str, f64, u64)>| side.map(|(_, figure, _)| figure / self.scale);
+    pub fn read(
+        &self,
+        ours: Option<(&str, f64, u64)>,
+        theirs: Option<(&str, f64, u64)>,
+    ) -> Outcome {
+        let figure =
+            |side: Option<(&str, f64, u64)>| side.map(|(_, figure, _)| figure / self.scale);
         let (our_figure, their_figure) = (figure(ours), figure(theirs));
-        let ratio = our_figure.zip(their_figure).map(|(ours, theirs)| ours / theirs);
-        let judged = if self.theirs.is_some() { ratio } else { our_figure };
+        let ratio = our_figure
+            .zip(their_figure)
+            .map(|(ours, theirs)| ours / theirs);
+        let judged = if self.theirs.is_some() {
+            ratio
+        } else {
+            our_figure
+        };
         let lost = ours.map_or(0, |(_, _, lost)| lost);
-        let reached = |must: f64| judged.is_some_and(|figure| self.better.order(figure, must) != Ordering::Greater);
+        let reached = |must: f64| {
+            judged.is_some_and(|figure| self.better.order(figure, must) != Ordering::Greater)
+        };
         Outcome {
             row: self.name,
             unit: self.unit,
@@ -166,15 +197,27 @@ mod tests {
     fn a_rate_is_at_its_must_from_the_ratio_on() {
         let row = Row::rate("x", "").must(3.0, 6.0);
         let outcome = row.read(Some(("", 9e6, 0)), Some(("push", 3e6, 0)));
-        assert_eq!((outcome.ours, outcome.ratio, outcome.ok), (Some(9000.0), Some(3.0), Some(true)));
-        assert_eq!(row.read(Some(("", 8e6, 0)), Some(("push", 3e6, 0))).ok, Some(false));
-        assert_eq!(row.read(Some(("", 9e6, 1)), Some(("push", 3e6, 0))).ok, Some(false), "a loss is never ok");
+        assert_eq!(
+            (outcome.ours, outcome.ratio, outcome.ok),
+            (Some(9000.0), Some(3.0), Some(true))
+        );
+        assert_eq!(
+            row.read(Some(("", 8e6, 0)), Some(("push", 3e6, 0))).ok,
+            Some(false)
+        );
+        assert_eq!(
+            row.read(Some(("", 9e6, 1)), Some(("push", 3e6, 0))).ok,
+            Some(false),
+            "a loss is never ok"
+        );
         assert_eq!(row.read(None, Some(("push", 3e6, 0))).ok, Some(false));
     }
 
     #[test]
     fn a_time_alone_is_held_against_the_figure_itself() {
-        let row = Row::new("x", "", "ms", "ms", Better::Less).alone("ours").must(20.0, 8.0);
+        let row = Row::new("x", "", "ms", "ms", Better::Less)
+            .alone("ours")
+            .must(20.0, 8.0);
         assert_eq!(row.read(Some(("", 20.0, 0)), None).ok, Some(true));
         assert_eq!(row.read(Some(("", 21.0, 0)), None).ok, Some(false));
     }

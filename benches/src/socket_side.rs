@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use colugo_socket::{
-    DealerSocket, Handler, MessageRef, Overflow, Peer, PubSocket, ReqSocket, RouterSocket, SubSocket,
+    DealerSocket, Handler, MessageRef, Overflow, Peer, PubSocket, ReqSocket, RouterSocket,
+    SubSocket,
 };
 
 use crate::Result;
@@ -80,8 +81,17 @@ fn subscribe(spec: &Spec, link: &Link) -> Result<Report> {
     }
     let batch = spec.flag("batch");
     let usage = Usage::start();
-    let receive = move |socket: SubSocket| if batch { receive_batches(&socket) } else { receive_each(&socket) };
-    let threads: Vec<_> = sockets.into_iter().map(|socket| std::thread::spawn(move || receive(socket))).collect();
+    let receive = move |socket: SubSocket| {
+        if batch {
+            receive_batches(&socket)
+        } else {
+            receive_each(&socket)
+        }
+    };
+    let threads: Vec<_> = sockets
+        .into_iter()
+        .map(|socket| std::thread::spawn(move || receive(socket)))
+        .collect();
     link.ready("")?;
     let mut checkers = Vec::new();
     for thread in threads {
@@ -127,7 +137,12 @@ fn subscribe_inline(spec: &Spec, link: &Link) -> Result<Report> {
     let usage = Usage::start();
     let mut sockets = Vec::new();
     for _ in 0..spec.count()? {
-        let socket = SubSocket::builder().handler(Inline { checker: Checker::new(), over: over.clone() }).build()?;
+        let socket = SubSocket::builder()
+            .handler(Inline {
+                checker: Checker::new(),
+                over: over.clone(),
+            })
+            .build()?;
         socket.subscribe("")?;
         socket.connect(spec.text("addr")?)?;
         sockets.push(socket);
@@ -146,7 +161,9 @@ struct Echo {
 
 impl Handler for Echo {
     fn message(&mut self, peer: &Arc<Peer>, message: MessageRef<'_>) {
-        let Some(socket) = self.socket.get() else { return };
+        let Some(socket) = self.socket.get() else {
+            return;
+        };
         let sent = match message.len() {
             1 => socket.send_to(peer.id(), message.payload()),
             _ => socket.send_to(peer.id(), message.to_message()),
@@ -163,7 +180,10 @@ impl Handler for Echo {
 fn route(_spec: &Spec, link: &Link) -> Result<Report> {
     let (over, ended) = channel();
     let socket = Arc::new(OnceLock::new());
-    let echo = Echo { socket: socket.clone(), over: Some(over) };
+    let echo = Echo {
+        socket: socket.clone(),
+        over: Some(over),
+    };
     let router = RouterSocket::builder().handler(echo).build()?;
     let address = router.bind(ANYWHERE)?.to_string();
     let _ = socket.set(router);
@@ -188,7 +208,11 @@ fn request(spec: &Spec, link: &Link) -> Result<Report> {
         socket.send(&payload[..])?;
         let reply = socket.recv()?;
         let taken = start.elapsed();
-        if number(reply.payload()) == count { Ok(taken) } else { Err("a reply to another request".into()) }
+        if number(reply.payload()) == count {
+            Ok(taken)
+        } else {
+            Err("a reply to another request".into())
+        }
     };
     let usage = Usage::start();
     let latencies = Latencies::of_calls(spec.duration()?, &mut call)?;
@@ -229,7 +253,9 @@ fn deal(spec: &Spec, link: &Link) -> Result<Report> {
     let secs = started.elapsed().as_secs_f64();
     let report = usage.report();
     send(u64::MAX)?;
-    Ok(report.with("msgs", done as f64).with("rate", done as f64 / secs))
+    Ok(report
+        .with("msgs", done as f64)
+        .with("rate", done as f64 / secs))
 }
 
 /// Ping-pong on the data thread: the next request leaves from the callback that got the reply.
@@ -266,7 +292,11 @@ impl Handler for PingPong {
             self.latencies.add(now - self.sent);
         }
         let last = now > self.until;
-        self.next(if last { u64::MAX } else { number(message.payload()) + 1 });
+        self.next(if last {
+            u64::MAX
+        } else {
+            number(message.payload()) + 1
+        });
     }
 }
 

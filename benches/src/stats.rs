@@ -29,7 +29,10 @@ impl Latencies {
     }
 
     /// Calls `call` one after the other for `duration`, a tenth of it unrecorded at the start.
-    pub fn of_calls(duration: Duration, mut call: impl FnMut(u64) -> Result<Duration>) -> Result<Self> {
+    pub fn of_calls(
+        duration: Duration,
+        mut call: impl FnMut(u64) -> Result<Duration>,
+    ) -> Result<Self> {
         let mut latencies = Self::new();
         let start = Instant::now();
         let warm = start + duration / 10;
@@ -48,14 +51,18 @@ impl Latencies {
 
     /// One more, in nanoseconds (4 s at most).
     pub fn add(&mut self, taken: Duration) {
-        self.0.push(u32::try_from(taken.as_nanos()).unwrap_or(u32::MAX));
+        self.0
+            .push(u32::try_from(taken.as_nanos()).unwrap_or(u32::MAX));
     }
 
     /// p50 and p99 in microseconds, and how many there were.
     pub fn report(&self) -> Report {
         let micros: Vec<f64> = self.0.iter().map(|&nanos| f64::from(nanos) / 1e3).collect();
         let at = |share| percentile(&micros, share).unwrap_or(f64::NAN);
-        Report::new().with("p50_us", at(0.5)).with("p99_us", at(0.99)).with("calls", micros.len() as f64)
+        Report::new()
+            .with("p50_us", at(0.5))
+            .with("p99_us", at(0.99))
+            .with("calls", micros.len() as f64)
     }
 }
 
@@ -69,7 +76,10 @@ pub struct Usage {
 impl Usage {
     /// From here on.
     pub fn start() -> Self {
-        Self { cpu: cpu_seconds(), started: Instant::now() }
+        Self {
+            cpu: cpu_seconds(),
+            started: Instant::now(),
+        }
     }
 
     /// CPU seconds of all threads, wall clock, and the process's peak memory.
@@ -95,7 +105,8 @@ fn cpu_seconds() -> f64 {
 fn peak_kib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|rest| rest.trim().trim_end_matches(" kB").trim().parse().ok()).unwrap_or(f64::NAN)
+    line.and_then(|rest| rest.trim().trim_end_matches(" kB").trim().parse().ok())
+        .unwrap_or(f64::NAN)
 }
 
 #[cfg(test)]

@@ -49,12 +49,22 @@ pub struct Options {
 
 impl Suite {
     /// Measures what the rows that `wanted` names need, and reads them off.
-    pub fn run(&self, harness: &Harness, options: Options, wanted: &dyn Fn(&str) -> bool) -> Vec<Outcome> {
+    pub fn run(
+        &self,
+        harness: &Harness,
+        options: Options,
+        wanted: &dyn Fn(&str) -> bool,
+    ) -> Vec<Outcome> {
         let rows: Vec<&Row> = self.rows.iter().filter(|row| wanted(row.name)).collect();
         let needed = |group: &str| {
-            rows.iter().any(|row| (row.ours == group && !options.yardstick) || row.theirs == Some(group))
+            rows.iter()
+                .any(|row| (row.ours == group && !options.yardstick) || row.theirs == Some(group))
         };
-        let contenders: Vec<&Contender> = self.contenders.iter().filter(|one| needed(one.group)).collect();
+        let contenders: Vec<&Contender> = self
+            .contenders
+            .iter()
+            .filter(|one| needed(one.group))
+            .collect();
         let mut reports = vec![Vec::new(); contenders.len()];
         let mut failures: BTreeMap<&str, String> = BTreeMap::new();
         for _ in 0..options.runs {
@@ -75,14 +85,24 @@ impl Suite {
         }
         let read = |row: &Row| {
             let best = |group: &str| {
-                let of_group = contenders.iter().zip(&reports).filter(|(contender, _)| contender.group == group);
+                let of_group = contenders
+                    .iter()
+                    .zip(&reports)
+                    .filter(|(contender, _)| contender.group == group);
                 let measured = of_group.filter_map(|(contender, reports)| {
-                    Some((contender.label.as_str(), middle(reports, row.metric)?, all_lost(reports)))
+                    Some((
+                        contender.label.as_str(),
+                        middle(reports, row.metric)?,
+                        all_lost(reports),
+                    ))
                 });
                 measured.min_by(|a, b| row.better.order(a.1, b.1))
             };
             let failed = failures.contains_key(row.ours);
-            row.read(best(row.ours).filter(|_| !failed), row.theirs.and_then(best))
+            row.read(
+                best(row.ours).filter(|_| !failed),
+                row.theirs.and_then(best),
+            )
         };
         rows.into_iter().map(read).collect()
     }
@@ -99,12 +119,20 @@ impl Contender {
 }
 
 fn middle(reports: &[Report], metric: &str) -> Option<f64> {
-    let figures: Vec<f64> = reports.iter().filter_map(|report| report.figure(metric)).collect();
+    let figures: Vec<f64> = reports
+        .iter()
+        .filter_map(|report| report.figure(metric))
+        .collect();
     median(&figures)
 }
 
 /// All that was lost, in all runs; what came twice or out of order is counted with it.
 fn all_lost(reports: &[Report]) -> u64 {
-    let of = |name| reports.iter().filter_map(|report| report.figure(name)).sum::<f64>();
+    let of = |name| {
+        reports
+            .iter()
+            .filter_map(|report| report.figure(name))
+            .sum::<f64>()
+    };
     (of("lost") + of("disorder")) as u64
 }

@@ -2,14 +2,23 @@
 
 use crate::row::{Better, Outcome};
 
-const HEAD: [&str; 10] = ["row", "unit", "ours", "theirs", "ratio", "must", "goal", "ok", "lost", "against"];
+const HEAD: [&str; 10] = [
+    "row", "unit", "ours", "theirs", "ratio", "must", "goal", "ok", "lost", "against",
+];
 
 /// The rows as a Markdown table, padded to be read as it is.
 pub fn table(outcomes: &[Outcome]) -> String {
     let mut lines: Vec<Vec<String>> = vec![HEAD.map(str::to_owned).to_vec()];
     lines.extend(outcomes.iter().map(cells));
-    let widths: Vec<usize> =
-        (0..HEAD.len()).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..HEAD.len())
+        .map(|column| {
+            lines
+                .iter()
+                .map(|line| line[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
     lines.insert(1, widths.iter().map(|width| "-".repeat(*width)).collect());
     let mut text = String::new();
     for line in lines {
@@ -22,8 +31,14 @@ pub fn table(outcomes: &[Outcome]) -> String {
 }
 
 fn cells(outcome: &Outcome) -> Vec<String> {
-    let sign = if outcome.better == Better::More { "≥" } else { "≤" };
-    let bound = |bound: Option<f64>| bound.map_or(String::new(), |bound| format!("{sign} {}", short(bound)));
+    let sign = if outcome.better == Better::More {
+        "≥"
+    } else {
+        "≤"
+    };
+    let bound = |bound: Option<f64>| {
+        bound.map_or(String::new(), |bound| format!("{sign} {}", short(bound)))
+    };
     let figure = |figure: Option<f64>| figure.map_or("–".to_owned(), short);
     let ok = match outcome.ok {
         None => "",

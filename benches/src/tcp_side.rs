@@ -12,7 +12,12 @@ use crate::roles::Role;
 use crate::stats::{Latencies, Usage};
 
 /// What raw TCP can be asked to do.
-pub const ROLES: &[(&str, Role)] = &[("tcp.write", write), ("tcp.read", read), ("tcp.echo", echo), ("tcp.ping", ping)];
+pub const ROLES: &[(&str, Role)] = &[
+    ("tcp.write", write),
+    ("tcp.read", read),
+    ("tcp.echo", echo),
+    ("tcp.ping", ping),
+];
 
 fn accept(link: &Link) -> Result<TcpStream> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -83,7 +88,11 @@ fn ping(spec: &Spec, link: &Link) -> Result<Report> {
         stream.write_all(&block)?;
         stream.read_exact(&mut block)?;
         let taken = start.elapsed();
-        if number(&block) == count { Ok(taken) } else { Err("an echo of something else".into()) }
+        if number(&block) == count {
+            Ok(taken)
+        } else {
+            Err("an echo of something else".into())
+        }
     };
     let latencies = Latencies::of_calls(spec.duration()?, &mut call)?;
     call(u64::MAX)?;

@@ -16,8 +16,12 @@ use crate::stats::{Latencies, Usage};
 pub const ROLES: &[(&str, Role)] = &[
     ("zmq.push", |spec, link| send_stream(spec, link, zmq::PUSH)),
     ("zmq.pub", |spec, link| send_stream(spec, link, zmq::XPUB)),
-    ("zmq.pull", |spec, link| receive_streams(spec, link, zmq::PULL)),
-    ("zmq.sub", |spec, link| receive_streams(spec, link, zmq::SUB)),
+    ("zmq.pull", |spec, link| {
+        receive_streams(spec, link, zmq::PULL)
+    }),
+    ("zmq.sub", |spec, link| {
+        receive_streams(spec, link, zmq::SUB)
+    }),
     ("zmq.rep", reply),
     ("zmq.req", request),
     ("zmq.router", route),
@@ -29,12 +33,18 @@ pub fn version() -> String {
     let (major, minor, patch) = zmq::version();
     let context = Context::new();
     let socket = context.socket(zmq::PAIR);
-    let descriptors = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let descriptors = std::fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .flatten();
     let eventfd = descriptors
         .filter_map(|entry| std::fs::read_link(entry.path()).ok())
         .any(|target| target.to_string_lossy().contains("eventfd"));
     drop(socket);
-    format!("libzmq {major}.{minor}.{patch}{}", if eventfd { "" } else { " (without eventfd)" })
+    format!(
+        "libzmq {major}.{minor}.{patch}{}",
+        if eventfd { "" } else { " (without eventfd)" }
+    )
 }
 
 fn socket(context: &Context, kind: SocketType, spec: &Spec) -> Result<Socket> {
@@ -48,7 +58,9 @@ fn socket(context: &Context, kind: SocketType, spec: &Spec) -> Result<Socket> {
 
 fn bind(socket: &Socket) -> Result<String> {
     socket.bind("tcp://127.0.0.1:*")?;
-    socket.get_last_endpoint()?.map_err(|_| "libzmq's endpoint is not text".into())
+    socket
+        .get_last_endpoint()?
+        .map_err(|_| "libzmq's endpoint is not text".into())
 }
 
 fn set(socket: &mut Socket, option: u32, value: i32) -> Result<()> {
@@ -61,7 +73,11 @@ fn set(socket: &mut Socket, option: u32, value: i32) -> Result<()> {
             size_of::<i32>(),
         )
     };
-    if code == 0 { Ok(()) } else { Err(format!("libzmq refuses option {option}").into()) }
+    if code == 0 {
+        Ok(())
+    } else {
+        Err(format!("libzmq refuses option {option}").into())
+    }
 }
 
 /// PUSH or XPUB (a PUB that tells when it is subscribed to), never dropping, until the time is over.
@@ -79,7 +95,11 @@ fn send_stream(spec: &Spec, link: &Link, kind: SocketType) -> Result<Report> {
         }
     }
     let usage = Usage::start();
-    let total = if spec.flag("lend") { send_lent(spec, &mut socket)? } else { send_copied(spec, &socket)? };
+    let total = if spec.flag("lend") {
+        send_lent(spec, &mut socket)?
+    } else {
+        send_copied(spec, &socket)?
+    };
     let mut payload = vec![0; spec.size()?];
     stamp_last(&mut payload, total);
     socket.send(&payload[..], 0)?;
@@ -127,7 +147,10 @@ fn receive_streams(spec: &Spec, link: &Link, kind: SocketType) -> Result<Report>
         sockets.push(socket);
     }
     let usage = Usage::start();
-    let threads: Vec<_> = sockets.into_iter().map(|socket| std::thread::spawn(move || receive(&socket))).collect();
+    let threads: Vec<_> = sockets
+        .into_iter()
+        .map(|socket| std::thread::spawn(move || receive(&socket)))
+        .collect();
     link.ready("")?;
     let mut checkers = Vec::new();
     for thread in threads {
@@ -178,7 +201,11 @@ fn request(spec: &Spec, link: &Link) -> Result<Report> {
         socket.send(&payload[..], 0)?;
         socket.recv(&mut message, 0)?;
         let taken = start.elapsed();
-        if crate::payload::number(&message) == number { Ok(taken) } else { Err("a reply to another request".into()) }
+        if crate::payload::number(&message) == number {
+            Ok(taken)
+        } else {
+            Err("a reply to another request".into())
+        }
     };
     let latencies = Latencies::of_calls(spec.duration()?, &mut call)?;
     call(u64::MAX)?;
@@ -237,5 +264,7 @@ fn deal(spec: &Spec, link: &Link) -> Result<Report> {
     let secs = started.elapsed().as_secs_f64();
     let report = usage.report();
     send(u64::MAX)?;
-    Ok(report.with("msgs", done as f64).with("rate", done as f64 / secs))
+    Ok(report
+        .with("msgs", done as f64)
+        .with("rate", done as f64 / secs))
 }

@@ -159,7 +159,12 @@ pub(crate) struct EchoArgs {
     #[arg(long, value_name = "SECS", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
     /// Only messages that begin with this text: ZeroMQ's own filter
-    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(crate) prefix: String,
     /// Listen at the address instead of dialling it (for publishers that connect)
     #[arg(long)]
@@ -195,7 +200,11 @@ pub(crate) struct PubArgs {
     #[arg(value_name = "TOPIC|tcp://HOST:PORT")]
     pub(crate) target: Target,
     /// What to publish; "-": each line of the standard input
-    #[arg(value_name = "PAYLOAD|-", default_value = "-", allow_hyphen_values = true)]
+    #[arg(
+        value_name = "PAYLOAD|-",
+        default_value = "-",
+        allow_hyphen_values = true
+    )]
     pub(crate) payload: String,
     /// Publish so many messages [default: 1; with --rate, or from the standard input, no end]
     #[arg(short = 'n', long = "count", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -295,14 +304,18 @@ const DURATION_MAX_SECS: f64 = 1e9;
 /// `2`, `0.5`, `500ms`, `2s`, `1m`, `1h`.
 fn duration(text: &str) -> Result<Duration, String> {
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match text.get(number.len()..).unwrap_or_default() {
-        "" | "s" => 1.0,
-        "ms" => 1e-3,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        unit => return Err(format!("{unit:?} is no unit of time: ms, s, m and h are")),
+    let unit = match text.get(number.len()..) {
+        Some("" | "s") => Some(1.0),
+        Some("ms") => Some(1e-3),
+        Some("m" | "min") => Some(60.0),
+        Some("h") => Some(3600.0),
+        _ => None,
     };
-    let seconds = number.parse::<f64>().ok().map(|n| n * unit);
+    let seconds = number
+        .parse::<f64>()
+        .ok()
+        .zip(unit)
+        .map(|(number, unit)| number * unit);
     match seconds.filter(|s| (0.0..=DURATION_MAX_SECS).contains(s)) {
         Some(seconds) => Ok(Duration::from_secs_f64(seconds)),
         None => Err("a time such as 2, 0.5, 500ms or 1m is expected".to_owned()),
@@ -327,7 +340,9 @@ fn encoding(text: &str) -> Result<String, String> {
     if fits && text.bytes().all(|c| c.is_ascii_graphic()) {
         return Ok(text.to_owned());
     }
-    Err(format!("a word of at most {ENCODING_MAX} letters such as json, msgpack or protobuf is expected"))
+    Err(format!(
+        "a word of at most {ENCODING_MAX} letters such as json, msgpack or protobuf is expected"
+    ))
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ const PARTS: [(&str, Role); 6] = [
 ];
 
 /// Who is not found by then is reported missing.
-const FIND_MAX: Duration = Duration::from_secs(10);
+const FIND_MAX: Duration = Duration::from_secs(20);
 /// How long the processes may take to end.
 const END_MAX: Duration = Duration::from_secs(5);
 /// How often reports are looked at.
@@ -73,15 +73,32 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub(crate) fn run(network: &NetworkArgs, args: &DemoArgs) -> Outcome {
     let interrupt = Interrupt::watch()?;
     let mut out = Out::new();
-    let namespace = format!("demo-{:08x}", RandomState::new().hash_one(std::process::id()) as u32);
+    let namespace = format!(
+        "demo-{:08x}",
+        RandomState::new().hash_one(std::process::id()) as u32
+    );
     let (sender, heard) = channel();
-    let start = |(index, (name, role)): (usize, &(&'static str, Role))| Process::start(index, name, *role, &namespace, network, &sender);
-    let processes = PARTS.iter().enumerate().map(start).collect::<Result<Vec<_>, _>>()?;
-    let mut demo = Demo { processes, heard, interrupt, board: Board::new(&namespace, args.json), began: Instant::now() };
+    let start = |(index, (name, role)): (usize, &(&'static str, Role))| {
+        Process::start(index, name, *role, &namespace, network, &sender)
+    };
+    let processes = PARTS
+        .iter()
+        .enumerate()
+        .map(start)
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut demo = Demo {
+        processes,
+        heard,
+        interrupt,
+        board: Board::new(&namespace, args.json),
+        began: Instant::now(),
+    };
     demo.board.open(&mut out)?;
     demo.until(&mut out, Instant::now() + FIND_MAX, Demo::all_found)?;
     if demo.all_found() {
-        demo.until(&mut out, Instant::now() + args.seconds, |demo| demo.somebody_ended())?;
+        demo.until(&mut out, Instant::now() + args.seconds, |demo| {
+            demo.somebody_ended()
+        })?;
     }
     let talked = demo.began.elapsed();
     demo.stop(&mut out)?;
@@ -99,7 +116,9 @@ struct Demo {
 
 impl Demo {
     fn all_found(&self) -> bool {
-        self.processes.iter().all(|process| process.report.found_ms.is_some())
+        self.processes
+            .iter()
+            .all(|process| process.report.found_ms.is_some())
     }
 
     fn somebody_ended(&self) -> bool {
@@ -107,10 +126,16 @@ impl Demo {
     }
 
     /// Hears reports and shows them until `done`, the deadline, or Ctrl-C.
-    fn until(&mut self, out: &mut Out, deadline: Instant, done: impl Fn(&Self) -> bool) -> Result<(), Failure> {
+    fn until(
+        &mut self,
+        out: &mut Out,
+        deadline: Instant,
+        done: impl Fn(&Self) -> bool,
+    ) -> Result<(), Failure> {
         while !done(self) && Instant::now() < deadline && !self.interrupt.is_set() {
             self.hear();
-            self.board.show(out, &self.processes, self.began.elapsed())?;
+            self.board
+                .show(out, &self.processes, self.began.elapsed())?;
         }
         Ok(())
     }
@@ -130,12 +155,21 @@ impl Demo {
     fn stop(&mut self, out: &mut Out) -> Result<(), Failure> {
         for beginners in [true, false] {
             let concerned = |process: &&mut Process| process.role.begins() == beginners;
-            self.processes.iter_mut().filter(concerned).for_each(Process::stop);
+            self.processes
+                .iter_mut()
+                .filter(concerned)
+                .for_each(Process::stop);
             let deadline = Instant::now() + END_MAX;
-            let over = |demo: &Self| demo.processes.iter().filter(|p| p.role.begins() == beginners).all(|p| p.ended);
+            let over = |demo: &Self| {
+                demo.processes
+                    .iter()
+                    .filter(|p| p.role.begins() == beginners)
+                    .all(|p| p.ended)
+            };
             while !over(self) && Instant::now() < deadline {
                 self.hear();
-                self.board.show(out, &self.processes, self.began.elapsed())?;
+                self.board
+                    .show(out, &self.processes, self.began.elapsed())?;
             }
         }
         Ok(())
@@ -143,9 +177,18 @@ impl Demo {
 
     fn verdict(&self) -> Outcome {
         for process in self.processes.iter().filter(|process| !process.report.done) {
-            say(format!("{} did not end in order{}", process.name, process.last_words()));
+            say(format!(
+                "{} did not end in order{}",
+                process.name,
+                process.last_words()
+            ));
         }
-        let missing: Vec<_> = self.processes.iter().filter(|process| process.report.found_ms.is_none()).map(|p| p.name).collect();
+        let missing: Vec<_> = self
+            .processes
+            .iter()
+            .filter(|process| process.report.found_ms.is_none())
+            .map(|p| p.name)
+            .collect();
         if !missing.is_empty() {
             if self.interrupt.is_set() {
                 return Ok(Exit::Interrupted);
@@ -160,7 +203,10 @@ impl Demo {
         }
         let lost = report::lost(&self.processes);
         if lost > 0 {
-            return Err(Failure::with(Exit::Loss, format!("{lost} messages or calls were lost")));
+            return Err(Failure::with(
+                Exit::Loss,
+                format!("{lost} messages or calls were lost"),
+            ));
         }
         Ok(Exit::Done)
     }

@@ -36,7 +36,10 @@ impl Failure {
     }
 
     pub(crate) fn with(exit: Exit, message: impl fmt::Display) -> Self {
-        Self { exit, message: message.to_string() }
+        Self {
+            exit,
+            message: message.to_string(),
+        }
     }
 
     /// Of writing to the standard output. A reader that has enough (`head`) is no failure.

@@ -21,11 +21,21 @@ pub(crate) struct Printer {
 
 impl Printer {
     pub(crate) fn new(form: FormArgs, kind: &'static str, name: &str) -> Self {
-        Self { form, what: (kind, name.to_owned()), out: Out::new(), said: None }
+        Self {
+            form,
+            what: (kind, name.to_owned()),
+            out: Out::new(),
+            said: None,
+        }
     }
 
     /// Prints the frames of one message, whose encoding may be declared.
-    pub(crate) fn print(&mut self, frames: &[Bytes], declared: Option<&str>, meta: Option<&MessageMeta>) -> Result<(), Failure> {
+    pub(crate) fn print(
+        &mut self,
+        frames: &[Bytes],
+        declared: Option<&str>,
+        meta: Option<&MessageMeta>,
+    ) -> Result<(), Failure> {
         if self.form.raw {
             for frame in frames {
                 self.out.octets(frame)?;
@@ -52,8 +62,13 @@ impl Printer {
             let view = View::of(frame, declared);
             self.say_guess(&view);
             // Which frame, where there are several.
-            let place = if frames.len() > 1 { format!("[{}/{}] ", i + 1, frames.len()) } else { String::new() };
-            self.out.line(format_args!("{place}{}", view.for_people()))?;
+            let place = if frames.len() > 1 {
+                format!("[{}/{}] ", i + 1, frames.len())
+            } else {
+                String::new()
+            };
+            self.out
+                .line(format_args!("{place}{}", view.for_people()))?;
         }
         Ok(())
     }
@@ -62,10 +77,18 @@ impl Printer {
     fn say_guess(&mut self, view: &View) {
         let text = match &view.unlike {
             Some(declared) if matches!(declared.as_str(), "json" | "msgpack" | "text") => {
-                format!("declared as {declared}, which this is not; shown as {}", view.encoding)
+                format!(
+                    "declared as {declared}, which this is not; shown as {}",
+                    view.encoding
+                )
             }
-            Some(declared) => format!("declared as {declared}, which needs its schema; shown as {}", view.encoding),
-            None if view.guessed && view.encoding == "msgpack" => "no encoding is declared; shown as msgpack [guess]".to_owned(),
+            Some(declared) => format!(
+                "declared as {declared}, which needs its schema; shown as {}",
+                view.encoding
+            ),
+            None if view.guessed && view.encoding == "msgpack" => {
+                "no encoding is declared; shown as msgpack [guess]".to_owned()
+            }
             None => return,
         };
         if self.said.as_ref() != Some(&text) {
@@ -83,7 +106,10 @@ impl Printer {
         if let Some(sent) = meta.and_then(|meta| meta.sent_ns) {
             line.push_str(&format!(",\"sent_ns\":{sent}"));
         }
-        let views: Vec<_> = frames.iter().map(|frame| View::of(frame, declared)).collect();
+        let views: Vec<_> = frames
+            .iter()
+            .map(|frame| View::of(frame, declared))
+            .collect();
         if let [view] = views.as_slice() {
             line.push_str(&format!(",\"encoding\":\"{}\"", view.encoding));
             if view.guessed {

@@ -8,16 +8,23 @@ const ROW: usize = 16;
 
 /// Two digits for each octet.
 pub(crate) fn digits(octets: &[u8]) -> String {
-    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
-        let _ = write!(text, "{octet:02x}");
-        text
-    })
+    octets.iter().fold(
+        String::with_capacity(octets.len() * 2),
+        |mut text, octet| {
+            let _ = write!(text, "{octet:02x}");
+            text
+        },
+    )
 }
 
 /// Rows of offset, digits and characters.
 pub(crate) fn dump(octets: &[u8]) -> String {
     let shown = octets.get(..DUMP_MAX).unwrap_or(octets);
-    let mut rows: Vec<_> = shown.chunks(ROW).enumerate().map(|(i, chunk)| row(i * ROW, chunk)).collect();
+    let mut rows: Vec<_> = shown
+        .chunks(ROW)
+        .enumerate()
+        .map(|(i, chunk)| row(i * ROW, chunk))
+        .collect();
     if shown.len() < octets.len() {
         rows.push(format!("… {} octets in all", octets.len()));
     }
@@ -26,7 +33,13 @@ pub(crate) fn dump(octets: &[u8]) -> String {
 
 fn row(offset: usize, octets: &[u8]) -> String {
     let digits: Vec<_> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
-    let visible = |octet: &u8| if octet.is_ascii_graphic() || *octet == b' ' { char::from(*octet) } else { '.' };
+    let visible = |octet: &u8| {
+        if octet.is_ascii_graphic() || *octet == b' ' {
+            char::from(*octet)
+        } else {
+            '.'
+        }
+    };
     let characters: String = octets.iter().map(visible).collect();
     format!("{offset:08x}  {:<47}  |{characters}|", digits.join(" "))
 }

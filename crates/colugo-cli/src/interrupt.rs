@@ -27,7 +27,8 @@ impl Interrupt {
             Ok(())
         };
         for signal in [SIGINT, SIGTERM] {
-            register(signal).map_err(|error| Failure::new(format!("can't watch for signals: {error}")))?;
+            register(signal)
+                .map_err(|error| Failure::new(format!("can't watch for signals: {error}")))?;
         }
         Ok(Self(flag))
     }
@@ -35,7 +36,9 @@ impl Interrupt {
     /// Lets Ctrl-C pass, for a process whose parent decides when it ends.
     pub(crate) fn ignore() -> Result<(), Failure> {
         let ignored = signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false)));
-        ignored.map(drop).map_err(|error| Failure::new(format!("can't ignore signals: {error}")))
+        ignored
+            .map(drop)
+            .map_err(|error| Failure::new(format!("can't ignore signals: {error}")))
     }
 
     pub(crate) fn is_set(&self) -> bool {

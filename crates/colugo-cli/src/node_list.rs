@@ -33,12 +33,17 @@ pub(crate) fn run(network: &NetworkArgs, args: &NodeListArgs) -> Outcome {
         let nodes: Vec<_> = nodes.iter().map(|node| node_json(node)).collect();
         out.line(json!({"v": SCHEMA, "namespace": session.node.namespace(), "nodes": nodes}))?;
     } else if !nodes.is_empty() {
-        table(&nodes, args.all).lines().iter().try_for_each(|line| out.line(line))?;
+        table(&nodes, args.all)
+            .lines()
+            .iter()
+            .try_for_each(|line| out.line(line))?;
     }
     out.flush()?;
     if nodes.is_empty() {
         say("no other node here");
-        hint::surroundings(&graph, session.node.namespace()).iter().for_each(say);
+        hint::surroundings(&graph, session.node.namespace())
+            .iter()
+            .for_each(say);
     }
     session.close();
     Ok(Exit::Done)
@@ -51,11 +56,25 @@ fn table(nodes: &[&GraphNode], all: bool) -> Table {
     }
     let mut table = Table::new(&head).right(&[5]);
     for node in nodes {
-        let address = node.address.map(|address| format!("tcp://{address}")).unwrap_or_default();
-        let round_trip = node.round_trip.map(|time| format!("{:.2} ms", time.as_secs_f64() * 1e3)).unwrap_or_default();
+        let address = node
+            .address
+            .map(|address| format!("tcp://{address}"))
+            .unwrap_or_default();
+        let round_trip = node
+            .round_trip
+            .map(|time| format!("{:.2} ms", time.as_secs_f64() * 1e3))
+            .unwrap_or_default();
         let id: String = node.id.to_string().chars().take(ID_DIGITS).collect();
         let state = node.state.as_str().to_owned();
-        table.row([node.name.clone(), id, node.host.clone(), address, state, round_trip, node.namespace.clone()]);
+        table.row([
+            node.name.clone(),
+            id,
+            node.host.clone(),
+            address,
+            state,
+            round_trip,
+            node.namespace.clone(),
+        ]);
     }
     table
 }
@@ -75,12 +94,21 @@ fn node_json(node: &GraphNode) -> serde_json::Value {
 
 /// The nodes as `[{"name": …, "id": …}]`.
 pub(crate) fn nodes_json(graph: &Graph, ids: &[NodeId]) -> serde_json::Value {
-    ids.iter().map(|id| json!({"name": graph.node_name(*id), "id": id.to_string()})).collect()
+    ids.iter()
+        .map(|id| json!({"name": graph.node_name(*id), "id": id.to_string()}))
+        .collect()
 }
 
 /// The nodes' names, in order.
 pub(crate) fn node_names(graph: &Graph, ids: &[NodeId]) -> String {
-    let mut all: Vec<_> = ids.iter().map(|id| graph.node_name(*id).unwrap_or("?").to_owned()).collect();
+    let mut all: Vec<_> = ids
+        .iter()
+        .map(|id| graph.node_name(*id).unwrap_or("?").to_owned())
+        .collect();
     all.sort_unstable();
-    if all.is_empty() { "-".to_owned() } else { hint::names(all.into_iter()) }
+    if all.is_empty() {
+        "-".to_owned()
+    } else {
+        hint::names(all.into_iter())
+    }
 }

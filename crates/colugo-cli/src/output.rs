@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{self, BufWriter, Stdout, Write};
 
 use crate::exit::Failure;
+use crate::payload::harmless;
 
 /// The standard output. What is written is seen after [`flush`](Self::flush).
 #[derive(Debug)]
@@ -13,12 +14,16 @@ pub(crate) struct Out {
 
 impl Out {
     pub(crate) fn new() -> Self {
-        Self { to: BufWriter::new(io::stdout()) }
+        Self {
+            to: BufWriter::new(io::stdout()),
+        }
     }
 
     /// Writes octets as they are.
     pub(crate) fn octets(&mut self, octets: &[u8]) -> Result<(), Failure> {
-        self.to.write_all(octets).map_err(|error| Failure::of_output(&error))
+        self.to
+            .write_all(octets)
+            .map_err(|error| Failure::of_output(&error))
     }
 
     /// Writes a line.
@@ -32,8 +37,8 @@ impl Out {
     }
 }
 
-/// Tells people something, on the standard error.
+/// Tells people something, on the standard error. What others have named acts on no terminal.
 pub(crate) fn say(text: impl Display) {
     // If nobody reads that, there is nobody to tell.
-    let _ = writeln!(io::stderr(), "colugo: {text}");
+    let _ = writeln!(io::stderr(), "colugo: {}", harmless(&text.to_string()));
 }

@@ -31,15 +31,27 @@ impl View {
         let declared = declared.filter(|encoding| !matches!(*encoding, "" | "raw"));
         let known = match declared {
             Some("json") => json(payload).map(|content| ("json", content)),
-            Some("msgpack") => msgpack::to_json(payload).map(|content| ("msgpack", Content::Json(content))),
+            Some("msgpack") => {
+                msgpack::to_json(payload).map(|content| ("msgpack", Content::Json(content)))
+            }
             Some("text") => text(payload).map(|content| ("text", content)),
             _ => None,
         };
         if let Some((encoding, content)) = known {
-            return Self { encoding, guessed: false, unlike: None, content };
+            return Self {
+                encoding,
+                guessed: false,
+                unlike: None,
+                content,
+            };
         }
         let (encoding, content) = guess(payload);
-        Self { encoding, guessed: true, unlike: declared.map(str::to_owned), content }
+        Self {
+            encoding,
+            guessed: true,
+            unlike: declared.map(str::to_owned),
+            content,
+        }
     }
 
     /// As people read it; may be several lines. Nothing in it acts on a terminal.
@@ -55,7 +67,11 @@ impl View {
         match &self.content {
             Content::Json(json) => json.clone(),
             Content::Text(text) => quoted(text),
-            Content::Octets(octets) => format!("{{\"hex\":\"{}\",\"len\":{}}}", hex::digits(octets), octets.len()),
+            Content::Octets(octets) => format!(
+                "{{\"hex\":\"{}\",\"len\":{}}}",
+                hex::digits(octets),
+                octets.len()
+            ),
         }
     }
 }
@@ -66,7 +82,9 @@ pub(crate) fn guess_name(payload: &[u8]) -> &'static str {
 }
 
 fn guess(payload: &[u8]) -> (&'static str, Content) {
-    let begins_like_json = payload.first().is_some_and(|first| matches!(first, b'{' | b'[' | b'"' | b'-' | b'0'..=b'9'));
+    let begins_like_json = payload
+        .first()
+        .is_some_and(|first| matches!(first, b'{' | b'[' | b'"' | b'-' | b'0'..=b'9'));
     if let Some(json) = begins_like_json.then(|| json(payload)).flatten() {
         return ("json", json);
     }
@@ -93,7 +111,9 @@ fn json(payload: &[u8]) -> Option<Content> {
 fn text(payload: &[u8]) -> Option<Content> {
     let text = std::str::from_utf8(payload).ok()?;
     let printable = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
-    text.chars().all(printable).then(|| Content::Text(text.to_owned()))
+    text.chars()
+        .all(printable)
+        .then(|| Content::Text(text.to_owned()))
 }
 
 /// The text with what acts on a terminal made visible.
@@ -102,7 +122,15 @@ pub(crate) fn harmless(text: &str) -> String {
     if !text.contains(acts) {
         return text.to_owned();
     }
-    text.chars().map(|c| if acts(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
+    text.chars()
+        .map(|c| {
+            if acts(c) {
+                c.escape_unicode().to_string()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
 }
 
 /// The text as a JSON string.
@@ -124,23 +152,41 @@ mod tests {
         assert_eq!(named(b"{\"a\": 1.50}"), ("json", "{\"a\": 1.50}".into()));
         assert_eq!(named(b"[1,\n2]"), ("json", "[1, 2]".into()));
         assert_eq!(named(b"\x81\xa1a\x01"), ("msgpack", "{\"a\":1}".into()));
-        assert_eq!(named(b"\x81\x01\x01"), ("raw", "{\"hex\":\"810101\",\"len\":3}".into()));
+        assert_eq!(
+            named(b"\x81\x01\x01"),
+            ("raw", "{\"hex\":\"810101\",\"len\":3}".into())
+        );
         assert_eq!(named("grüß".as_bytes()), ("text", "\"grüß\"".into()));
         assert_eq!(named(b"{half"), ("text", "\"{half\"".into()));
-        assert_eq!(named(b"\x1b[2J"), ("raw", "{\"hex\":\"1b5b324a\",\"len\":4}".into()));
+        assert_eq!(
+            named(b"\x1b[2J"),
+            ("raw", "{\"hex\":\"1b5b324a\",\"len\":4}".into())
+        );
         assert_eq!(named(b""), ("text", "\"\"".into()));
     }
 
     #[test]
     fn declared_encodings_come_first_and_are_not_believed_blindly() {
         let text = View::of(b"[1]", Some("text"));
-        assert_eq!((text.encoding, text.guessed, text.for_programs()), ("text", false, "\"[1]\"".into()));
+        assert_eq!(
+            (text.encoding, text.guessed, text.for_programs()),
+            ("text", false, "\"[1]\"".into())
+        );
         let list = View::of(b"\x92\x01\x02", Some("msgpack"));
-        assert_eq!((list.encoding, list.guessed, list.for_people()), ("msgpack", false, "[1,2]".into()));
+        assert_eq!(
+            (list.encoding, list.guessed, list.for_people()),
+            ("msgpack", false, "[1,2]".into())
+        );
         let wrong = View::of(b"hello", Some("json"));
-        assert_eq!((wrong.encoding, wrong.guessed, wrong.unlike.as_deref()), ("text", true, Some("json")));
+        assert_eq!(
+            (wrong.encoding, wrong.guessed, wrong.unlike.as_deref()),
+            ("text", true, Some("json"))
+        );
         let unknown = View::of(b"\x08\x96\x01", Some("protobuf"));
-        assert_eq!((unknown.encoding, unknown.unlike.as_deref()), ("raw", Some("protobuf")));
+        assert_eq!(
+            (unknown.encoding, unknown.unlike.as_deref()),
+            ("raw", Some("protobuf"))
+        );
         assert_eq!(View::of(b"x", Some("raw")).unlike, None);
     }
 
@@ -152,7 +198,10 @@ mod tests {
 
     #[test]
     fn nothing_acts_on_the_terminal() {
-        assert_eq!(View::of("\"\u{9b}2J\"".as_bytes(), None).for_people(), "\"\\u{9b}2J\"");
+        assert_eq!(
+            View::of("\"\u{9b}2J\"".as_bytes(), None).for_people(),
+            "\"\\u{9b}2J\""
+        );
         assert_eq!(harmless("a\tb\nc\u{1b}"), "a\tb\nc\\u{1b}");
     }
 }

@@ -28,9 +28,12 @@ pub(crate) fn run(network: &NetworkArgs, args: &CallArgs) -> Outcome {
     }
     let client = builder.build()?;
     let (sender, replies) = channel();
-    client.request_bytes(payload).timeout(args.timeout).on_reply_inline(move |reply| {
-        let _ = sender.send(reply);
-    });
+    client
+        .request_bytes(payload)
+        .timeout(args.timeout)
+        .on_reply_inline(move |reply| {
+            let _ = sender.send(reply);
+        });
     let reply = wait(args, &session, &client, &replies);
     let outcome = match reply {
         Some(Ok(frames)) => print(args, &session, &frames),
@@ -48,30 +51,46 @@ fn request(args: &CallArgs) -> Result<Bytes, Failure> {
         return Ok(args.payload.clone().into());
     }
     let mut payload = Vec::new();
-    let read = std::io::stdin().lock().take(REQUEST_MAX + 1).read_to_end(&mut payload);
+    let read = std::io::stdin()
+        .lock()
+        .take(REQUEST_MAX + 1)
+        .read_to_end(&mut payload);
     read.map_err(|error| Failure::new(format!("can't read the standard input: {error}")))?;
     if payload.len() as u64 > REQUEST_MAX {
-        return Err(Failure::new(format!("the standard input is over the limit of {REQUEST_MAX} octets")));
+        return Err(Failure::new(format!(
+            "the standard input is over the limit of {REQUEST_MAX} octets"
+        )));
     }
     Ok(payload.into())
 }
 
 /// Waits for the end of the request, and says what is seen when that takes long.
-fn wait(args: &CallArgs, session: &Session, client: &Client, replies: &Receiver<Reply>) -> Option<Reply> {
+fn wait(
+    args: &CallArgs,
+    session: &Session,
+    client: &Client,
+    replies: &Receiver<Reply>,
+) -> Option<Reply> {
     match replies.recv_timeout(hint::AFTER) {
         Ok(reply) => return Some(reply),
         Err(RecvTimeoutError::Disconnected) => return None,
         Err(RecvTimeoutError::Timeout) => {}
     }
     match &args.target {
-        Target::Name(name) => hint::about_name(&session.node, name, Sought::Service),
-        Target::Address(address) => hint::about_address(address, client.server_count(), false, Sought::Service),
+        Target::Name(name) => hint::about_name(session, name, Sought::Service),
+        Target::Address(address) => hint::about_address(
+            session,
+            address,
+            client.server_count(),
+            false,
+            Sought::Service,
+        ),
     }
     replies.recv().ok()
 }
 
 fn print(args: &CallArgs, session: &Session, frames: &[Bytes]) -> Outcome {
-    let name = args.target.address().unwrap_or(args.target.topic());
+    let name = args.target.as_str();
     let mut printer = Printer::new(args.form, "service", name);
     printer.print(frames, declared(session, &args.target).as_deref(), None)?;
     printer.flush()?;
@@ -80,8 +99,15 @@ fn print(args: &CallArgs, session: &Session, frames: &[Bytes]) -> Outcome {
 
 /// The encoding that the servers declare, if they agree.
 pub(crate) fn declared(session: &Session, target: &Target) -> Option<String> {
-    let Target::Name(name) = target else { return None };
-    let service = session.node.graph().services.into_iter().find(|service| service.name == *name)?;
+    let Target::Name(name) = target else {
+        return None;
+    };
+    let service = session
+        .node
+        .graph()
+        .services
+        .into_iter()
+        .find(|service| service.name == *name)?;
     match service.encodings.as_slice() {
         [encoding] => Some(encoding.clone()),
         _ => None,
@@ -96,14 +122,20 @@ fn failure(args: &CallArgs, error: &RequestError) -> Failure {
                 Target::Name(_) => "`colugo service list` shows those there are",
                 Target::Address(_) => "does its program run, and can this machine reach the port?",
             };
-            Failure::with(Exit::NoData, format!("no server of {target} after {waited:?}: {remedy}"))
+            Failure::with(
+                Exit::NoData,
+                format!("no server of {target} after {waited:?}: {remedy}"),
+            )
         }
-        RequestError::TimedOut { waited, .. } => {
-            Failure::with(Exit::NoData, format!("{target} did not reply in {waited:?}; it may still do what was asked (--timeout)"))
-        }
-        RequestError::Disconnected { .. } => {
-            Failure::new(format!("the connection to {target} ended before it replied; it may have done what was asked"))
-        }
+        RequestError::TimedOut { waited, .. } => Failure::with(
+            Exit::NoData,
+            format!(
+                "{target} did not reply in {waited:?}; it may still do what was asked (--timeout)"
+            ),
+        ),
+        RequestError::Disconnected { .. } => Failure::new(format!(
+            "the connection to {target} ended before it replied; it may have done what was asked"
+        )),
         error => Failure::new(error),
     }
 }

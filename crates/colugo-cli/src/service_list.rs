@@ -29,19 +29,28 @@ pub(crate) fn run(network: &NetworkArgs, args: &ListArgs) -> Outcome {
             })
         });
         let services: Vec<_> = services.collect();
-        out.line(json!({"v": SCHEMA, "namespace": session.node.namespace(), "services": services}))?;
+        out.line(
+            json!({"v": SCHEMA, "namespace": session.node.namespace(), "services": services}),
+        )?;
     } else if !graph.services.is_empty() {
         let mut table = Table::new(&["SERVICE", "ENCODING", "SERVERS", "CLIENTS"]);
         for service in &graph.services {
             let encodings = service.encodings.join(",");
-            table.row([service.name.clone(), encodings, node_names(&graph, &service.servers), node_names(&graph, &service.clients)]);
+            table.row([
+                service.name.clone(),
+                encodings,
+                node_names(&graph, &service.servers),
+                node_names(&graph, &service.clients),
+            ]);
         }
         table.lines().iter().try_for_each(|line| out.line(line))?;
     }
     out.flush()?;
     if graph.services.is_empty() {
         say("nobody serves or calls anything here");
-        hint::surroundings(&graph, session.node.namespace()).iter().for_each(say);
+        hint::surroundings(&graph, session.node.namespace())
+            .iter()
+            .for_each(say);
     }
     session.close();
     Ok(Exit::Done)

@@ -22,16 +22,25 @@ const EXEC_FAILED: u16 = 100;
 
 pub(crate) fn run(network: &NetworkArgs, args: &ServeArgs) -> Outcome {
     if args.connect && args.target.address().is_none() {
-        return Err(Failure::with(Exit::Usage, "--connect needs an address: colugo service serve --connect tcp://robot:5557 --echo"));
+        return Err(Failure::with(
+            Exit::Usage,
+            "--connect needs an address: colugo service serve --connect tcp://robot:5557 --echo",
+        ));
     }
     let mut session = Session::for_target(network, "service-serve", &args.target)?;
     let mut builder = session.node.reply_server(args.target.topic()).parts();
     if let Some(address) = args.target.address() {
-        builder = if args.connect { builder.connect(address) } else { builder.bind(address) };
+        builder = if args.connect {
+            builder.connect(address)
+        } else {
+            builder.bind(address)
+        };
     }
-    let server = builder.build().map_err(|error| bind_failed(error, &args.target))?;
+    let server = builder
+        .build()
+        .map_err(|error| bind_failed(error, &args.target))?;
     announce(&args.target, &server.endpoints());
-    let name = args.target.address().unwrap_or(args.target.topic());
+    let name = args.target.as_str();
     let serving = Serving {
         session: &session,
         server: &server,
@@ -47,14 +56,24 @@ pub(crate) fn run(network: &NetworkArgs, args: &ServeArgs) -> Outcome {
     drop(server);
     session.close();
     outcome?;
-    Ok(if session.was_interrupted() && answered == 0 { Exit::Interrupted } else { Exit::Done })
+    Ok(if session.was_interrupted() && answered == 0 {
+        Exit::Interrupted
+    } else {
+        Exit::Done
+    })
 }
 
 fn announce(target: &Target, endpoints: &[String]) {
-    let at = if endpoints.is_empty() { String::new() } else { format!(" at {}", endpoints.join(", ")) };
+    let at = if endpoints.is_empty() {
+        String::new()
+    } else {
+        format!(" at {}", endpoints.join(", "))
+    };
     match target {
         Target::Name(name) => say(format!("serving {name:?}{at}; Ctrl-C ends")),
-        Target::Address(address) if endpoints.is_empty() => say(format!("serving by {address}; Ctrl-C ends")),
+        Target::Address(address) if endpoints.is_empty() => {
+            say(format!("serving by {address}; Ctrl-C ends"))
+        }
         Target::Address(_) => say(format!("serving{at}; Ctrl-C ends")),
     }
 }
@@ -68,7 +87,10 @@ enum Answer {
 impl Answer {
     fn of(args: &ServeArgs) -> Self {
         match (&args.exec, &args.reply) {
-            (Some(line), _) => Self::Exec(Shell { line: line.clone(), timeout: args.exec_timeout }),
+            (Some(line), _) => Self::Exec(Shell {
+                line: line.clone(),
+                timeout: args.exec_timeout,
+            }),
             (None, Some(text)) => Self::Text(text.clone().into()),
             (None, None) => Self::Echo,
         }
@@ -93,7 +115,9 @@ impl Serving<'_> {
         std::thread::scope(|scope| {
             let others: Vec<_> = (1..jobs).map(|_| scope.spawn(|| self.work())).collect();
             let own = self.work();
-            let failed = others.into_iter().filter_map(|other| other.join().ok()?.err());
+            let failed = others
+                .into_iter()
+                .filter_map(|other| other.join().ok()?.err());
             failed.fold(own, |outcome, failure| outcome.and(Err(failure)))
         })
     }
@@ -101,8 +125,11 @@ impl Serving<'_> {
     /// Answers requests until none is to be taken any more.
     fn work(&self) -> Result<(), Failure> {
         while self.claim() {
-            let Some((request, responder)) = self.next()? else { break };
-            self.show(&request).inspect_err(|_| self.over.store(true, Ordering::Relaxed))?;
+            let Some((request, responder)) = self.next()? else {
+                break;
+            };
+            self.show(&request)
+                .inspect_err(|_| self.over.store(true, Ordering::Relaxed))?;
             self.reply(&request, responder);
             self.answered.fetch_add(1, Ordering::Relaxed);
         }
@@ -111,7 +138,9 @@ impl Serving<'_> {
 
     fn claim(&self) -> bool {
         let less = |left: u64| left.checked_sub(1);
-        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
+        self.left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+            .is_ok()
     }
 
     /// The next request; none if it is time to end.

@@ -1,13 +1,15 @@
 //! `Session`: the node that a command is while it runs, and its end: by itself, or by Ctrl-C, which closes the node, so that whatever
 //! waits for it goes on. Used by all commands that meet others.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use colugo::{Network, Node};
+use colugo::{Event, Events, Network, Node};
 
 use crate::args::NetworkArgs;
 use crate::exit::Failure;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, LOOK_EVERY};
 use crate::output::say;
 use crate::target::Target;
 
@@ -16,7 +18,15 @@ use crate::target::Target;
 pub(crate) struct Session {
     pub(crate) node: Node,
     pub(crate) interrupt: Interrupt,
-    watch: Option<JoinHandle<()>>,
+    events: Events,
+    watch: Option<Watch>,
+}
+
+/// The thread that closes the node at Ctrl-C, and how to end it.
+#[derive(Debug)]
+struct Watch {
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
 }
 
 impl Session {
@@ -26,8 +36,16 @@ impl Session {
     }
 
     /// A node for a target: one that finds others if the target has to be found.
-    pub(crate) fn for_target(network: &NetworkArgs, what: &str, target: &Target) -> Result<Self, Failure> {
-        let reach = if target.address().is_some() { Network::Peers } else { Network::Lan };
+    pub(crate) fn for_target(
+        network: &NetworkArgs,
+        what: &str,
+        target: &Target,
+    ) -> Result<Self, Failure> {
+        let reach = if target.address().is_some() {
+            Network::Peers
+        } else {
+            Network::Lan
+        };
         Self::start(network, what, reach)
     }
 
@@ -35,15 +53,17 @@ impl Session {
         let interrupt = Interrupt::watch()?;
         let name = format!("colugo-{what}-{}", std::process::id());
         let node = builder(network, &name).network(reach).build()?;
-        let watched = node.clone();
-        let signals = move || {
-            if let Err(error) = watched.run_until_signal() {
-                say(error);
-            }
-        };
-        let watch = std::thread::Builder::new().name("colugo-signals".into()).spawn(signals);
-        let watch = watch.map_err(|error| Failure::new(format!("can't start a thread: {error}")))?;
-        Ok(Self { node, interrupt, watch: Some(watch) })
+        let events = node.events();
+        if reach == Network::Lan {
+            warn_if_open(&node);
+        }
+        let watch = watch(node.clone(), interrupt.clone())?;
+        Ok(Self {
+            node,
+            interrupt,
+            events,
+            watch: Some(watch),
+        })
     }
 
     /// Whether Ctrl-C ended what was going on.
@@ -51,11 +71,27 @@ impl Session {
         self.interrupt.is_set()
     }
 
+    /// Why peers were refused since the last call, each reason once: for those who wait in vain.
+    pub(crate) fn refusals(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        while let Some(event) = self.events.try_recv() {
+            if let Event::PeerRefused { reason, .. } = event
+                && !reasons.contains(&reason)
+                && reasons.len() < REFUSALS_MAX
+            {
+                reasons.push(reason);
+            }
+        }
+        reasons
+    }
+
     /// Says goodbye and sends what is queued. False: some of that was not sent.
     pub(crate) fn close(&mut self) -> bool {
         let drained = self.node.close().wait().is_ok();
-        if let Some(watch) = self.watch.take() {
-            let _ = watch.join();
+        if let Some(Watch { over, thread }) = self.watch.take() {
+            over.store(true, Ordering::Release);
+            thread.thread().unpark();
+            let _ = thread.join();
         }
         drained
     }
@@ -64,6 +100,40 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// Closes the node at Ctrl-C. `Node::run_until_signal` would miss a signal that comes before it is called.
+fn watch(node: Node, interrupt: Interrupt) -> Result<Watch, Failure> {
+    let over = Arc::new(AtomicBool::new(false));
+    let ended = over.clone();
+    let look = move || {
+        while !ended.load(Ordering::Acquire) {
+            if interrupt.is_set() {
+                let _ = node.close().wait();
+                return;
+            }
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+    };
+    let thread = std::thread::Builder::new()
+        .name("colugo-signals".into())
+        .spawn(look)
+        .map_err(|error| Failure::new(format!("can't start a thread: {error}")))?;
+    Ok(Watch { over, thread })
+}
+
+/// More reasons than these are not shown.
+const REFUSALS_MAX: usize = 5;
+
+/// Nothing is encrypted or authenticated: said by every command that others on the network can join.
+fn warn_if_open(node: &Node) {
+    let interfaces = node.graph().interfaces;
+    if interfaces
+        .iter()
+        .any(|interface| interface.used && !interface.address.is_loopback())
+    {
+        say("open to every program on the local network (--interface lo: only to this machine)");
     }
 }
 
@@ -76,5 +146,8 @@ pub(crate) fn builder(network: &NetworkArgs, name: &str) -> colugo::NodeBuilder 
     if let Some(listen) = &network.listen {
         builder = builder.listen(listen);
     }
-    network.peer.iter().fold(builder, |builder, peer| builder.peer(peer))
+    network
+        .peer
+        .iter()
+        .fold(builder, |builder, peer| builder.peer(peer))
 }

@@ -41,7 +41,10 @@ fn pause(interrupt: &Interrupt, deadline: Instant) -> bool {
 
 /// Somebody else is there, and nobody who was heard of is still to answer.
 fn is_complete(graph: &Graph) -> bool {
-    let others = graph.nodes.iter().filter(|node| node.state != NodeState::Own);
+    let others = graph
+        .nodes
+        .iter()
+        .filter(|node| node.state != NodeState::Own);
     let (mut alive, mut pending) = (0, 0);
     for node in others {
         match node.state {
@@ -55,6 +58,10 @@ fn is_complete(graph: &Graph) -> bool {
 
 /// What of a graph matters for whether it still changes; round trips always do.
 fn shape(graph: &Graph) -> impl PartialEq + '_ {
-    let nodes: Vec<_> = graph.nodes.iter().map(|node| (node.id, node.state)).collect();
+    let nodes: Vec<_> = graph
+        .nodes
+        .iter()
+        .map(|node| (node.id, node.state))
+        .collect();
     (nodes, &graph.topics, &graph.services)
 }

@@ -22,12 +22,16 @@ pub(crate) struct Shell {
 impl Shell {
     /// What the command prints, given `input`; or why there is no answer, for people.
     pub(crate) fn answer(&self, input: &[Bytes], interrupt: &Interrupt) -> Result<Vec<u8>, String> {
-        let mut child = self.command().spawn().map_err(|error| format!("the command could not be started: {error}"))?;
+        let mut child = self
+            .command()
+            .spawn()
+            .map_err(|error| format!("the command could not be started: {error}"))?;
         feed(&mut child, input)?;
         let output = collect(&mut child)?;
         let deadline = Instant::now() + self.timeout;
         let printed = await_output(&output, deadline, interrupt);
-        let status = printed.and_then(|printed| Ok((printed, await_end(&mut child, deadline, interrupt)?)));
+        let status =
+            printed.and_then(|printed| Ok((printed, await_end(&mut child, deadline, interrupt)?)));
         let (printed, status) = status.map_err(|reason| {
             kill(&mut child);
             match reason {
@@ -44,9 +48,17 @@ impl Shell {
     }
 
     fn command(&self) -> Command {
-        let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+        let (shell, flag) = if cfg!(windows) {
+            ("cmd", "/C")
+        } else {
+            ("sh", "-c")
+        };
         let mut command = Command::new(shell);
-        command.arg(flag).arg(&self.line).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command
+            .arg(flag)
+            .arg(&self.line)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         // A group of its own, so that all of it can be killed.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -63,7 +75,9 @@ enum Stopped {
 
 /// Writes the request to the command, on a thread: a command may print before it reads.
 fn feed(child: &mut Child, input: &[Bytes]) -> Result<(), String> {
-    let Some(mut stdin) = child.stdin.take() else { return Ok(()) };
+    let Some(mut stdin) = child.stdin.take() else {
+        return Ok(());
+    };
     let input = input.to_vec();
     let write = move || {
         // A command that does not read its input is none the worse.
@@ -86,7 +100,11 @@ fn collect(child: &mut Child) -> Result<Receiver<Printed>, String> {
     Ok(output)
 }
 
-fn spawn(child: &mut Child, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+fn spawn(
+    child: &mut Child,
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<(), String> {
     match std::thread::Builder::new().name(name.into()).spawn(work) {
         Ok(_) => Ok(()),
         Err(error) => {
@@ -96,14 +114,24 @@ fn spawn(child: &mut Child, name: &str, work: impl FnOnce() + Send + 'static) ->
     }
 }
 
-fn await_output(output: &Receiver<Printed>, deadline: Instant, interrupt: &Interrupt) -> Result<Vec<u8>, Stopped> {
+fn await_output(
+    output: &Receiver<Printed>,
+    deadline: Instant,
+    interrupt: &Interrupt,
+) -> Result<Vec<u8>, Stopped> {
     loop {
         let left = look(deadline, interrupt)?;
         match output.recv_timeout(left) {
             Ok(Ok(printed)) if printed.len() as u64 > OUTPUT_MAX => return Err(Stopped::TooMuch),
             Ok(Ok(printed)) => return Ok(printed),
-            Ok(Err(error)) => return Err(Stopped::Failed(format!("the command's output can't be read: {error}"))),
-            Err(RecvTimeoutError::Disconnected) => return Err(Stopped::Failed("the command has no output".to_owned())),
+            Ok(Err(error)) => {
+                return Err(Stopped::Failed(format!(
+                    "the command's output can't be read: {error}"
+                )));
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Stopped::Failed("the command has no output".to_owned()));
+            }
             Err(RecvTimeoutError::Timeout) => {}
         }
     }
@@ -112,13 +140,21 @@ fn await_output(output: &Receiver<Printed>, deadline: Instant, interrupt: &Inter
 /// How soon a command that has closed its output usually ends.
 const ENDING: Duration = Duration::from_millis(1);
 
-fn await_end(child: &mut Child, deadline: Instant, interrupt: &Interrupt) -> Result<std::process::ExitStatus, Stopped> {
+fn await_end(
+    child: &mut Child,
+    deadline: Instant,
+    interrupt: &Interrupt,
+) -> Result<std::process::ExitStatus, Stopped> {
     let mut pause = ENDING;
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Ok(status),
             Ok(None) => {}
-            Err(error) => return Err(Stopped::Failed(format!("the command's end can't be seen: {error}"))),
+            Err(error) => {
+                return Err(Stopped::Failed(format!(
+                    "the command's end can't be seen: {error}"
+                )));
+            }
         }
         let left = look(deadline, interrupt)?;
         std::thread::sleep(pause.min(left));
@@ -140,7 +176,10 @@ fn look(deadline: Instant, interrupt: &Interrupt) -> Result<Duration, Stopped> {
 /// Ends the command and what it has started.
 fn kill(child: &mut Child) {
     #[cfg(unix)]
-    let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]).stderr(Stdio::null()).status();
+    let _ = Command::new("kill")
+        .args(["-KILL", "--", &format!("-{}", child.id())])
+        .stderr(Stdio::null())
+        .status();
     let _ = child.kill();
     let _ = child.wait();
 }

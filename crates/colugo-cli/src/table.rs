@@ -1,5 +1,7 @@
 //! `Table`: rows of text in aligned columns, for people. Knows widths, not meanings.
 
+use crate::payload::harmless;
+
 /// Text in columns.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -11,7 +13,11 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(head: &[&'static str]) -> Self {
-        Self { head: head.to_vec(), right: Vec::new(), rows: Vec::new() }
+        Self {
+            head: head.to_vec(),
+            right: Vec::new(),
+            rows: Vec::new(),
+        }
     }
 
     /// Aligns these columns, counted from 0, to the right: for numbers.
@@ -20,20 +26,33 @@ impl Table {
         self
     }
 
+    /// Adds a row. What others have named stays on its line and acts on no terminal.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(
+            cells
+                .into_iter()
+                .map(|cell| harmless(&cell).replace(['\n', '\t'], " "))
+                .collect(),
+        );
     }
 
     /// The lines: the head, then the rows.
     pub(crate) fn lines(&self) -> Vec<String> {
         let width = |column: usize| {
-            let cells = self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+            let cells = self
+                .rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count());
             let head = self.head.get(column).map(|head| head.chars().count());
             cells.chain(head).max().unwrap_or(0)
         };
         let widths: Vec<_> = (0..self.head.len()).map(width).collect();
         let head = self.head.iter().map(|head| (*head).to_owned()).collect();
-        std::iter::once(&head).chain(&self.rows).map(|row| self.line(row, &widths)).collect()
+        std::iter::once(&head)
+            .chain(&self.rows)
+            .map(|row| self.line(row, &widths))
+            .collect()
     }
 
     fn line(&self, cells: &[String], widths: &[usize]) -> String {
@@ -65,6 +84,9 @@ mod tests {
         let mut table = Table::new(&["NAME", "N", "WHO"]).right(&[1]);
         table.row(["pose".into(), "5".into(), "talker".into()]);
         table.row(["µ".into(), "12".into(), String::new()]);
-        assert_eq!(table.lines(), ["NAME   N  WHO", "pose   5  talker", "µ     12"]);
+        assert_eq!(
+            table.lines(),
+            ["NAME   N  WHO", "pose   5  talker", "µ     12"]
+        );
     }
 }

@@ -24,6 +24,13 @@ impl Target {
         }
     }
 
+    /// As it was typed.
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Name(text) | Self::Address(text) => text,
+        }
+    }
+
     pub(crate) fn address(&self) -> Option<&str> {
         match self {
             Self::Name(_) => None,
@@ -70,7 +77,10 @@ mod tests {
     #[test]
     fn names_and_addresses_are_told_apart() {
         assert_eq!("robot/pose".parse(), Ok(Target::Name("robot/pose".into())));
-        assert_eq!("tcp://*:5556".parse(), Ok(Target::Address("tcp://*:5556".into())));
+        assert_eq!(
+            "tcp://*:5556".parse(),
+            Ok(Target::Address("tcp://*:5556".into()))
+        );
         for nonsense in ["", "a b", "/pose", "udp://x:1", "tcp://x", "a..b"] {
             assert!(nonsense.parse::<Target>().is_err(), "{nonsense}");
         }

@@ -21,12 +21,23 @@ const LINKS_MAX: usize = 4096;
 
 pub(crate) fn run(network: &NetworkArgs, args: &EchoArgs) -> Outcome {
     if args.bind && args.target.address().is_none() {
-        return Err(Failure::with(Exit::Usage, "--bind needs an address: colugo topic echo --bind 'tcp://*:5556'"));
+        return Err(Failure::with(
+            Exit::Usage,
+            "--bind needs an address: colugo topic echo --bind 'tcp://*:5556'",
+        ));
     }
     let mut session = Session::for_target(network, "topic-echo", &args.target)?;
-    let mut builder = session.node.subscriber(args.target.topic()).parts().prefix(args.prefix.clone().into_bytes());
+    let mut builder = session
+        .node
+        .subscriber(args.target.topic())
+        .parts()
+        .prefix(args.prefix.clone().into_bytes());
     if let Some(address) = args.target.address() {
-        builder = if args.bind { builder.bind(address) } else { builder.connect(address) };
+        builder = if args.bind {
+            builder.bind(address)
+        } else {
+            builder.connect(address)
+        };
     }
     let subscriber = builder.build()?;
     for endpoint in subscriber.endpoints() {
@@ -59,8 +70,12 @@ struct Publisher {
 }
 
 impl<'a> Echo<'a> {
-    fn new(args: &'a EchoArgs, session: &'a Session, subscriber: &'a Subscriber<Vec<Bytes>>) -> Self {
-        let name = args.target.address().unwrap_or(args.target.topic());
+    fn new(
+        args: &'a EchoArgs,
+        session: &'a Session,
+        subscriber: &'a Subscriber<Vec<Bytes>>,
+    ) -> Self {
+        let name = args.target.as_str();
         Self {
             args,
             session,
@@ -99,13 +114,22 @@ impl<'a> Echo<'a> {
     /// How long to wait before there is something else to do.
     fn patience(&self) -> Duration {
         let waited = self.last.elapsed();
-        let hint = if self.hinted || self.seen > 0 { FOREVER } else { hint::AFTER.saturating_sub(waited) };
-        let end = self.args.timeout.map_or(FOREVER, |timeout| timeout.saturating_sub(waited));
+        let hint = if self.hinted || self.seen > 0 {
+            FOREVER
+        } else {
+            hint::AFTER.saturating_sub(waited)
+        };
+        let end = self
+            .args
+            .timeout
+            .map_or(FOREVER, |timeout| timeout.saturating_sub(waited));
         hint.min(end)
     }
 
     fn is_over(&self) -> bool {
-        self.args.timeout.is_some_and(|timeout| self.last.elapsed() >= timeout)
+        self.args
+            .timeout
+            .is_some_and(|timeout| self.last.elapsed() >= timeout)
     }
 
     fn hint(&mut self) {
@@ -114,15 +138,24 @@ impl<'a> Echo<'a> {
         }
         self.hinted = true;
         match &self.args.target {
-            Target::Name(name) => hint::about_name(&self.session.node, name, Sought::Topic),
-            Target::Address(address) => hint::about_address(address, self.subscriber.publisher_count(), self.args.bind, Sought::Topic),
+            Target::Name(name) => hint::about_name(self.session, name, Sought::Topic),
+            Target::Address(address) => hint::about_address(
+                self.session,
+                address,
+                self.subscriber.publisher_count(),
+                self.args.bind,
+                Sought::Topic,
+            ),
         }
     }
 
     fn show(&mut self, message: &Message<Vec<Bytes>>) -> Result<(), Failure> {
         let meta = message.meta;
         self.follow(&meta)?;
-        let declared = self.publishers.get(&meta.link).and_then(|publisher| publisher.declared.as_deref());
+        let declared = self
+            .publishers
+            .get(&meta.link)
+            .and_then(|publisher| publisher.declared.as_deref());
         self.printer.print(&message.value, declared, Some(&meta))?;
         self.seen += 1;
         self.last = Instant::now();
@@ -136,23 +169,42 @@ impl<'a> Echo<'a> {
                 self.publishers.clear();
             }
             let declared = self.declared();
-            self.publishers.insert(meta.link, Publisher { next_seq: None, declared });
+            self.publishers.insert(
+                meta.link,
+                Publisher {
+                    next_seq: None,
+                    declared,
+                },
+            );
         }
-        let (Some(publisher), Some(seq)) = (self.publishers.get_mut(&meta.link), meta.seq) else { return Ok(()) };
-        let missing = publisher.next_seq.map_or(0, |next| seq.saturating_sub(next));
+        let (Some(publisher), Some(seq)) = (self.publishers.get_mut(&meta.link), meta.seq) else {
+            return Ok(());
+        };
+        let gap = publisher.next_seq.is_some_and(|next| seq > next);
         publisher.next_seq = Some(seq.saturating_add(1));
-        if missing > 0 {
+        if gap {
+            self.say_lost()?;
+        }
+        Ok(())
+    }
+
+    /// Says what the publishers' stamps tell: numbers that are missing because of a filter are no loss.
+    fn say_lost(&mut self) -> Result<(), Failure> {
+        let lost = self.subscriber.stats().lost;
+        if lost > self.lost {
             // In the order in which things happened, also on one terminal.
             self.printer.flush()?;
-            say(format!("lost {missing}"));
-            self.lost += missing;
+            say(format!("lost {}", lost - self.lost));
+            self.lost = lost;
         }
         Ok(())
     }
 
     /// The encoding that the topic's publishers declare, if they agree.
     fn declared(&self) -> Option<String> {
-        let Target::Name(name) = &self.args.target else { return None };
+        let Target::Name(name) = &self.args.target else {
+            return None;
+        };
         let graph = self.session.node.graph();
         let topic = graph.topics.into_iter().find(|topic| topic.name == *name)?;
         match topic.encodings.as_slice() {
@@ -161,21 +213,33 @@ impl<'a> Echo<'a> {
         }
     }
 
-    fn end(&self) -> Outcome {
+    fn end(mut self) -> Outcome {
         // Those at the end of a stream have no message after them that would tell.
-        let unsaid = self.subscriber.stats().lost.saturating_sub(self.lost);
-        if unsaid > 0 && !self.session.was_interrupted() {
-            say(format!("lost {unsaid}"));
-        }
+        self.say_lost()?;
         let enough = self.args.count.unwrap_or(1) <= self.seen;
         if self.session.was_interrupted() {
-            return Ok(if self.seen > 0 { Exit::Done } else { Exit::Interrupted });
+            return Ok(if self.seen > 0 {
+                Exit::Done
+            } else {
+                Exit::Interrupted
+            });
         }
         if !enough {
             let timeout = self.args.timeout.unwrap_or_default();
-            let what = if self.seen == 0 { "nothing came".to_owned() } else { format!("{} came, then nothing", self.seen) };
-            return Err(Failure::with(Exit::NoData, format!("{what} on {} for {timeout:?}", self.args.target)));
+            let what = if self.seen == 0 {
+                "nothing came".to_owned()
+            } else {
+                format!("{} came, then nothing", self.seen)
+            };
+            return Err(Failure::with(
+                Exit::NoData,
+                format!("{what} on {} for {timeout:?}", self.args.target),
+            ));
         }
-        Ok(if self.args.count.is_some() && self.lost > 0 { Exit::Loss } else { Exit::Done })
+        Ok(if self.args.count.is_some() && self.lost > 0 {
+            Exit::Loss
+        } else {
+            Exit::Done
+        })
     }
 }

@@ -34,14 +34,21 @@ pub(crate) fn run(network: &NetworkArgs, args: &ListArgs) -> Outcome {
         let mut table = Table::new(&["TOPIC", "ENCODING", "PUBLISHERS", "SUBSCRIBERS"]);
         for topic in &graph.topics {
             let encodings = topic.encodings.join(",");
-            table.row([topic.name.clone(), encodings, node_names(&graph, &topic.publishers), node_names(&graph, &topic.subscribers)]);
+            table.row([
+                topic.name.clone(),
+                encodings,
+                node_names(&graph, &topic.publishers),
+                node_names(&graph, &topic.subscribers),
+            ]);
         }
         table.lines().iter().try_for_each(|line| out.line(line))?;
     }
     out.flush()?;
     if graph.topics.is_empty() {
         say("nobody publishes or subscribes to anything here");
-        hint::surroundings(&graph, session.node.namespace()).iter().for_each(say);
+        hint::surroundings(&graph, session.node.namespace())
+            .iter()
+            .for_each(say);
     }
     session.close();
     Ok(Exit::Done)

@@ -25,22 +25,45 @@ const SLOW_MAX: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(network: &NetworkArgs, args: &PubArgs) -> Outcome {
     if args.connect && args.target.address().is_none() {
-        return Err(Failure::with(Exit::Usage, "--connect needs an address: colugo topic pub --connect tcp://robot:5556 hello"));
+        return Err(Failure::with(
+            Exit::Usage,
+            "--connect needs an address: colugo topic pub --connect tcp://robot:5556 hello",
+        ));
     }
     let mut session = Session::for_target(network, "topic-pub", &args.target)?;
-    let mut builder = session.node.publisher(args.target.topic()).codec(Declared(encoding(args)));
+    let mut builder = session
+        .node
+        .publisher(args.target.topic())
+        .codec(Declared(encoding(args)));
     if let Some(address) = args.target.address() {
-        builder = if args.connect { builder.connect(address) } else { builder.bind(address) };
+        builder = if args.connect {
+            builder.connect(address)
+        } else {
+            builder.bind(address)
+        };
     }
     if args.rate.is_none() {
         builder = builder.overflow(Overflow::Block(SLOW_MAX));
     }
-    let publisher = builder.build().map_err(|error| bind_failed(error, &args.target))?;
+    let publisher = builder
+        .build()
+        .map_err(|error| bind_failed(error, &args.target))?;
     if args.target.address().is_some() {
-        publisher.endpoints().iter().for_each(|endpoint| say(format!("listening at {endpoint}")));
+        publisher
+            .endpoints()
+            .iter()
+            .for_each(|endpoint| say(format!("listening at {endpoint}")));
     }
-    let mut sender = Sender { args, session: &session, publisher: &publisher, sent: 0, dropped: 0 };
-    let published = sender.wait().and_then(|there| if there { sender.publish() } else { Ok(()) });
+    let mut sender = Sender {
+        args,
+        session: &session,
+        publisher: &publisher,
+        sent: 0,
+        dropped: 0,
+    };
+    let published = sender
+        .wait()
+        .and_then(|there| if there { sender.publish() } else { Ok(()) });
     let Sender { sent, dropped, .. } = sender;
     let to = publisher.subscriber_count();
     let drained = session.close();
@@ -49,7 +72,10 @@ pub(crate) fn run(network: &NetworkArgs, args: &PubArgs) -> Outcome {
         return Ok(Exit::Interrupted);
     }
     let plural = |n: u64| if n == 1 { "" } else { "s" };
-    let (messages, subscribers) = (format!("{sent} message{}", plural(sent)), format!("{to} subscriber{}", plural(to as u64)));
+    let (messages, subscribers) = (
+        format!("{sent} message{}", plural(sent)),
+        format!("{to} subscriber{}", plural(to as u64)),
+    );
     if args.rate.is_some() {
         // They may have come and gone meanwhile.
         say(format!("published {messages}; {subscribers} at the end"));
@@ -62,15 +88,19 @@ pub(crate) fn run(network: &NetworkArgs, args: &PubArgs) -> Outcome {
     if !drained {
         say("some were not sent: a subscriber does not take them");
     }
-    Ok(if dropped > 0 || !drained { Exit::Loss } else { Exit::Done })
+    Ok(if dropped > 0 || !drained {
+        Exit::Loss
+    } else {
+        Exit::Done
+    })
 }
 
 /// Says what else can be done with an address that is not one of this machine.
 pub(crate) fn bind_failed(error: colugo::BuildError, target: &Target) -> Failure {
     match (target, &error) {
-        (Target::Address(address), colugo::BuildError::Bind { source, .. }) => {
-            Failure::new(format!("can't listen at {address}: {source} (to dial it instead: --connect)"))
-        }
+        (Target::Address(address), colugo::BuildError::Bind { source, .. }) => Failure::new(
+            format!("can't listen at {address}: {source} (to dial it instead: --connect)"),
+        ),
         _ => error.into(),
     }
 }
@@ -86,9 +116,13 @@ struct Sender<'a> {
 impl Sender<'_> {
     /// Waits for the subscribers asked for. False: interrupted.
     fn wait(&self) -> Result<bool, Failure> {
-        let wanted = self.args.wait_subscribers.unwrap_or(usize::from(self.args.rate.is_none()));
+        let unless_told = usize::from(self.args.rate.is_none());
+        let wanted = self.args.wait_subscribers.unwrap_or(unless_told);
         let first = hint::AFTER.min(self.args.timeout);
-        for (patience, last) in [(first, self.args.timeout <= first), (self.args.timeout.saturating_sub(first), true)] {
+        for (patience, last) in [
+            (first, self.args.timeout <= first),
+            (self.args.timeout.saturating_sub(first), true),
+        ] {
             match self.publisher.wait_for_subscribers(wanted, patience) {
                 Ok(()) => return Ok(true),
                 Err(WaitError::Closed) => return Ok(false),
@@ -108,9 +142,15 @@ impl Sender<'_> {
 
     fn hint(&self) {
         match &self.args.target {
-            Target::Name(name) => hint::about_name(&self.session.node, name, Sought::Subscriber),
+            Target::Name(name) => hint::about_name(self.session, name, Sought::Subscriber),
             Target::Address(address) => {
-                hint::about_address(address, self.publisher.peers().len(), !self.args.connect, Sought::Subscriber);
+                hint::about_address(
+                    self.session,
+                    address,
+                    self.publisher.peers().len(),
+                    !self.args.connect,
+                    Sought::Subscriber,
+                );
             }
         }
     }
@@ -118,7 +158,12 @@ impl Sender<'_> {
     fn publish(&mut self) -> Result<(), Failure> {
         if self.args.payload != "-" {
             let payload = Bytes::from(self.args.payload.clone());
-            let count = self.args.count.unwrap_or(if self.args.rate.is_some() { u64::MAX } else { 1 });
+            let unless_told = if self.args.rate.is_some() {
+                u64::MAX
+            } else {
+                1
+            };
+            let count = self.args.count.unwrap_or(unless_told);
             return self.paced(count, || Ok(Some(payload.clone())));
         }
         if std::io::stdin().is_terminal() {
@@ -126,12 +171,21 @@ impl Sender<'_> {
         }
         let lines = read_lines();
         let interrupt = self.session.interrupt.clone();
-        self.paced(self.args.count.unwrap_or(u64::MAX), || next_line(&lines, &interrupt))
+        self.paced(self.args.count.unwrap_or(u64::MAX), || {
+            next_line(&lines, &interrupt)
+        })
     }
 
     /// Publishes `count` payloads, at the rate asked for; fewer if `next` has no more, or when interrupted.
-    fn paced(&mut self, count: u64, mut next: impl FnMut() -> Result<Option<Bytes>, Failure>) -> Result<(), Failure> {
-        let period = self.args.rate.map(|rate| Duration::from_secs_f64(1.0 / rate));
+    fn paced(
+        &mut self,
+        count: u64,
+        mut next: impl FnMut() -> Result<Option<Bytes>, Failure>,
+    ) -> Result<(), Failure> {
+        let period = self
+            .args
+            .rate
+            .map(|rate| Duration::from_secs_f64(1.0 / rate));
         let mut due = Instant::now();
         while self.sent < count {
             if period.is_some() && !self.session.interrupt.sleep_until(due) {
@@ -195,9 +249,15 @@ fn read_lines() -> Receiver<Line> {
 /// The next line, without its end.
 fn read_line(from: &mut impl BufRead) -> Option<Line> {
     let mut line = Vec::new();
-    match from.by_ref().take(LINE_MAX as u64 + 1).read_until(b'\n', &mut line) {
+    match from
+        .by_ref()
+        .take(LINE_MAX as u64 + 1)
+        .read_until(b'\n', &mut line)
+    {
         Ok(0) => None,
-        Ok(_) if line.len() > LINE_MAX => Some(Err(format!("a line is longer than {LINE_MAX} octets"))),
+        Ok(_) if line.len() > LINE_MAX => {
+            Some(Err(format!("a line is longer than {LINE_MAX} octets")))
+        }
         Ok(_) => {
             if line.last() == Some(&b'\n') {
                 line.pop();
@@ -230,6 +290,9 @@ mod tests {
     fn lines_lose_their_ends() {
         let mut input = &b"a\r\n\nb"[..];
         let lines: Vec<_> = std::iter::from_fn(|| read_line(&mut input)).collect();
-        assert_eq!(lines, [Ok(Bytes::from("a")), Ok(Bytes::new()), Ok(Bytes::from("b"))]);
+        assert_eq!(
+            lines,
+            [Ok(Bytes::from("a")), Ok(Bytes::new()), Ok(Bytes::from("b"))]
+        );
     }
 }

@@ -171,29 +171,6 @@ pub struct Counters {
 }
 
 impl GraphSnapshot {
-    /// The names that are most like `name`, best first: at most `max`, and none that has little in common with it.
-    /// Looks at services for servers and clients, else at topics.
-    pub fn nearest(&self, name: &str, kind: Kind, max: usize) -> Vec<&Topic> {
-        let all = match kind {
-            Kind::Publisher | Kind::Subscriber => &self.topics,
-            Kind::Server | Kind::Client => &self.services,
-        };
-        let wanted = name.to_ascii_lowercase();
-        let mut near: Vec<_> = all
-            .iter()
-            .filter_map(|info| {
-                let other = info.topic.as_str().to_ascii_lowercase();
-                let distance = distance(wanted.as_bytes(), other.as_bytes());
-                let contained =
-                    !wanted.is_empty() && (other.contains(&wanted) || wanted.contains(&other));
-                let close = distance <= wanted.len().max(other.len()) / 2;
-                (contained || close).then_some(((!contained, distance), &info.topic))
-            })
-            .collect();
-        near.sort_by_key(|(rank, _)| *rank);
-        near.into_iter().take(max).map(|(_, topic)| topic).collect()
-    }
-
     pub(crate) fn gather(
         nodes: Vec<NodeInfo>,
         own: NodeId,
@@ -243,43 +220,6 @@ impl GraphSnapshot {
             fixed_peers: Vec::new(),
             interfaces: Vec::new(),
             counters,
-        }
-    }
-}
-
-/// The number of single-octet edits between two names (Levenshtein 1966).
-fn distance(a: &[u8], b: &[u8]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left;
-        }
-        for (y, cell) in b.iter().zip(row.iter_mut().skip(1)) {
-            let substituted = diagonal + usize::from(x != y);
-            diagonal = *cell;
-            *cell = substituted.min(left + 1).min(*cell + 1);
-            left = *cell;
-        }
-    }
-    row.last().copied().unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distances_are_levenshtein() {
-        for (a, b, expected) in [
-            ("", "", 0),
-            ("a", "", 1),
-            ("", "ab", 2),
-            ("kitten", "sitting", 3),
-            ("pose", "pose", 0),
-        ] {
-            assert_eq!(distance(a.as_bytes(), b.as_bytes()), expected, "{a} {b}");
         }
     }
 }

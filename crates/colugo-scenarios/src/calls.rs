@@ -36,14 +36,26 @@ struct Ends {
 }
 
 impl Calls {
-    pub(crate) fn new(node: &Node, topic: &str, connect: Vec<String>) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn new(
+        node: &Node,
+        topic: &str,
+        connect: Vec<String>,
+    ) -> Result<Self, Box<dyn Error>> {
         let builder = node.request_client(topic).text().timeout(TIMEOUT);
-        let builder = connect.into_iter().fold(builder, |builder, to| builder.connect(to));
+        let builder = connect
+            .into_iter()
+            .fold(builder, |builder, to| builder.connect(to));
         let (client, ends) = (builder.build()?, Tally::default());
-        Ok(Self { line: Arc::new(Line { client, ends }) })
+        Ok(Self {
+            line: Arc::new(Line { client, ends }),
+        })
     }
 
-    pub(crate) fn wait_for_servers(&self, n: usize, timeout: Duration) -> Result<(), Box<dyn Error>> {
+    pub(crate) fn wait_for_servers(
+        &self,
+        n: usize,
+        timeout: Duration,
+    ) -> Result<(), Box<dyn Error>> {
         Ok(self.line.client.wait_for_servers(n, timeout)?)
     }
 

@@ -20,8 +20,12 @@ fn told(event: &Event) -> Option<Value> {
         Event::NodeJoined { name, .. } => json!({"event": "joined", "name": name}),
         Event::NodeLeft { name, .. } => json!({"event": "left", "name": name}),
         Event::Notice { text } => json!({"event": "notice", "text": text}),
-        Event::PeerRefused { handle, reason } => json!({"event": "refused", "text": format!("{handle}: {reason}")}),
-        Event::CallbackPanicked { handle, message } => json!({"event": "panicked", "text": format!("{handle}: {message}")}),
+        Event::PeerRefused { handle, reason } => {
+            json!({"event": "refused", "text": format!("{handle}: {reason}")})
+        }
+        Event::CallbackPanicked { handle, message } => {
+            json!({"event": "panicked", "text": format!("{handle}: {message}")})
+        }
         _ => return None,
     })
 }

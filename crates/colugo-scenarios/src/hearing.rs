@@ -25,13 +25,23 @@ struct Heard {
 }
 
 impl Hearing {
-    pub(crate) fn start(node: &Node, topic: &str, connect: Vec<String>) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn start(
+        node: &Node,
+        topic: &str,
+        connect: Vec<String>,
+    ) -> Result<Self, Box<dyn Error>> {
         let heard = Tally::<Heard>::default();
         let ear = heard.clone();
         let builder = node.subscriber(topic).text();
-        let builder = connect.into_iter().fold(builder, |builder, to| builder.connect(to));
-        let guard = builder.on_message(move |message| ear.update(|heard| heard.note(&message.value)))?;
-        Ok(Self { _guard: guard, heard })
+        let builder = connect
+            .into_iter()
+            .fold(builder, |builder, to| builder.connect(to));
+        let guard =
+            builder.on_message(move |message| ear.update(|heard| heard.note(&message.value)))?;
+        Ok(Self {
+            _guard: guard,
+            heard,
+        })
     }
 
     /// What was heard once it is `n` messages.

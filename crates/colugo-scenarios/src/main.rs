@@ -23,7 +23,8 @@ use peer::Peer;
 use say::say;
 
 fn main() -> ExitCode {
-    let started = Options::parse(std::env::args().skip(1)).and_then(|options| Peer::start(&options));
+    let started =
+        Options::parse(std::env::args().skip(1)).and_then(|options| Peer::start(&options));
     let mut peer = match started {
         Ok(peer) => peer,
         Err(error) => {

@@ -22,7 +22,9 @@ impl Options {
                 log = true;
                 continue;
             }
-            let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
+            let value = words
+                .next()
+                .ok_or_else(|| format!("{word} needs a value"))?;
             builder = match word.as_str() {
                 "--network" => builder.network(network(&value)?),
                 "--peer" => builder.peer(value),

@@ -98,7 +98,8 @@ impl Peer {
                 Ok(Value::Null)
             }
             Command::Exhaust => {
-                self.files.extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
+                self.files
+                    .extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
                 Ok(self.files.len().into())
             }
             Command::Release => {
@@ -114,7 +115,9 @@ impl Peer {
 
     fn publish(&mut self, topic: String, bind: Option<String>) -> Result<Value, Box<dyn Error>> {
         let builder = self.node.publisher(&topic).text();
-        let builder = bind.into_iter().fold(builder, |builder, at| builder.bind(at));
+        let builder = bind
+            .into_iter()
+            .fold(builder, |builder, at| builder.bind(at));
         let publisher = builder.build()?;
         let endpoints = publisher.endpoints();
         self.publishers.insert(topic, publisher);
@@ -151,8 +154,14 @@ impl Peer {
     fn graph(&self) -> Value {
         let graph = self.node.graph();
         let nodes: Vec<_> = graph.nodes.iter().map(|node| node.name.as_str()).collect();
-        let topics = graph.topics.iter().map(|topic| (topic.name.clone(), topic.endpoints.clone().into()));
-        let services = graph.services.iter().map(|it| (it.name.clone(), it.endpoints.clone().into()));
+        let topics = graph
+            .topics
+            .iter()
+            .map(|topic| (topic.name.clone(), topic.endpoints.clone().into()));
+        let services = graph
+            .services
+            .iter()
+            .map(|it| (it.name.clone(), it.endpoints.clone().into()));
         json!({
             "nodes": nodes,
             "topics": Value::Object(topics.collect()),
@@ -162,5 +171,6 @@ impl Peer {
 }
 
 fn known<'a, T>(made: &'a HashMap<String, T>, topic: &str) -> Result<&'a T, String> {
-    made.get(topic).ok_or_else(|| format!("nothing of that kind was made of {topic}"))
+    made.get(topic)
+        .ok_or_else(|| format!("nothing of that kind was made of {topic}"))
 }

@@ -17,14 +17,17 @@ impl Serving {
         let held = Tally::<Vec<Responder<str>>>::default();
         let hands = held.clone();
         let name = node.name().to_owned();
-        let guard = node.reply_server(topic).text().on_request(move |request, reply| {
-            if hold {
-                hands.update(|held| held.push(reply));
-            } else {
-                // A client that has gone needs no reply.
-                let _ = reply.reply(&format!("{name} {request}"));
-            }
-        })?;
+        let guard = node
+            .reply_server(topic)
+            .text()
+            .on_request(move |request, reply| {
+                if hold {
+                    hands.update(|held| held.push(reply));
+                } else {
+                    // A client that has gone needs no reply.
+                    let _ = reply.reply(&format!("{name} {request}"));
+                }
+            })?;
         Ok(Self { guard, held })
     }
 

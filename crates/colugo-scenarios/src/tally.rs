@@ -29,7 +29,10 @@ impl<T> Tally<T> {
     /// Waits until it is `enough`, or for as long as one waits; gives it as it is then.
     pub(crate) fn wait(&self, enough: impl Fn(&T) -> bool) -> MutexGuard<'_, T> {
         let value = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.0.1.wait_timeout_while(value, PATIENCE, |value| !enough(value));
+        let waited = self
+            .0
+            .1
+            .wait_timeout_while(value, PATIENCE, |value| !enough(value));
         waited.unwrap_or_else(PoisonError::into_inner).0
     }
 }

@@ -23,6 +23,7 @@ use crate::runtime::Runtime;
 use crate::stats::Counters;
 use crate::table::SharedTable;
 use crate::tasks::Tasks;
+use crate::writer::Writer;
 
 static NEXT_LINK: AtomicU64 = AtomicU64::new(1);
 
@@ -118,22 +119,32 @@ impl Core {
         matches!(self.kind, SocketType::Router | SocketType::Rep)
     }
 
-    /// A connection has shaken hands, and the link is open.
-    pub(crate) fn link_up(&self, link: &Arc<Link>, peer: &Arc<Peer>) {
+    /// A connection has shaken hands. True: something waits to be written, and the caller has the writer's role.
+    pub(crate) fn link_up(
+        &self,
+        link: &Arc<Link>,
+        peer: &Arc<Peer>,
+        writer: Writer,
+        stamped: bool,
+    ) -> bool {
+        // Whoever sees the peer can address it.
+        if !peer.identity().is_empty() {
+            lock(&self.identities).insert(peer.identity().clone(), link.id);
+        }
+        // Opened under this lock: a subscription made meanwhile is told once, by this or by `tell_all`.
         let topics = lock(&self.topics);
+        let waiting = link.open(writer, stamped, peer.clone());
         for topic in topics.iter() {
             self.control(link, |out| put_subscribe(out, topic, peer.minor()));
         }
         drop(topics);
-        if !peer.identity().is_empty() {
-            lock(&self.identities).insert(peer.identity().clone(), link.id);
-        }
         if let Sink::Handler(handler) = &self.sink {
             lock(handler).up(peer);
         }
         self.room.notify();
         self.peers_changed.notify();
         self.emit(SocketEvent::Connected(peer.clone()));
+        waiting
     }
 
     /// The connection is gone.

@@ -140,8 +140,7 @@ pub(crate) async fn run_connection(
     let stamped = core.options.stamped && hello.colugo;
     let peer = Arc::new(Peer::new(link.id, addr, outgoing, hello, core.is_router()));
     let (read, write) = stream.into_split();
-    let waiting = link.open(Writer::new(write), stamped, peer.clone());
-    core.link_up(link, &peer);
+    let waiting = core.link_up(link, &peer, Writer::new(write), stamped);
     // From here on the session's drop takes the link down, however it ends.
     let mut session = Session::new(core.clone(), link.clone(), peer, read, rest);
     if waiting && link.drain(usize::MAX) {

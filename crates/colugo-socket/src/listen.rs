@@ -107,6 +107,8 @@ pub(crate) async fn accept(core: Arc<Core>, listener: Arc<TcpListener>, _guard: 
     loop {
         match listener.accept().await {
             Ok((stream, addr)) => take(&core, stream, addr),
+            // The listener was shut down, and this task is about to be ended.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
             Err(error) => {
                 core.emit(SocketEvent::AcceptFailed(error.kind()));
                 tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -202,14 +202,14 @@ impl<K: Kind> Socket<K> {
             .wait_closed(Instant::now().checked_add(linger + DROP_WAIT))
     }
 
-    /// [`close`](Self::close) for a socket that is shared, with a linger time of its own: later calls of other methods say `Closed`.
-    pub fn shut(&self, linger: Duration) -> bool {
+    /// [`close`](Self::close) for a socket that is shared: what is queued may take `linger`, of which this call waits at most `wait`. Later
+    /// calls of other methods say `Closed`.
+    pub fn shut(&self, linger: Duration, wait: Duration) -> bool {
         self.core.close(linger);
         if on_data_thread() {
             return false;
         }
-        self.core
-            .wait_closed(Instant::now().checked_add(linger.saturating_add(DROP_WAIT)))
+        self.core.wait_closed(Instant::now().checked_add(wait))
     }
 
     /// [`close`](Self::close) as a future. Dropped before its end, it closes as dropping the socket does.

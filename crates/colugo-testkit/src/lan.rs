@@ -99,18 +99,28 @@ impl Host {
 
     /// Pulls its cable out.
     pub fn unplug(&self) {
-        self.link("down");
+        self.link("eth0", "down");
+    }
+
+    /// Takes its loopback interface away.
+    pub fn stop_loopback(&self) {
+        self.link("lo", "down");
+    }
+
+    /// Gives it back.
+    pub fn start_loopback(&self) {
+        self.link("lo", "up");
     }
 
     /// Puts it back.
     pub fn plug(&self) {
-        self.link("up");
+        self.link("eth0", "up");
         let route = format!("-n {} route replace default dev eth0", self.namespace.0);
         ip(&route).unwrap_or_else(|why| panic!("{why}"));
     }
 
-    fn link(&self, state: &str) {
-        let order = format!("-n {} link set eth0 {state}", self.namespace.0);
+    fn link(&self, interface: &str, state: &str) {
+        let order = format!("-n {} link set {interface} {state}", self.namespace.0);
         ip(&order).unwrap_or_else(|why| panic!("{why}"));
     }
 }

@@ -122,6 +122,9 @@ impl NodeBuilder {
         })?;
         let events = Arc::new(EventHub::default());
         let id = NodeId(id);
+        if self.network == Network::Lan {
+            warn_once_that_all_may_join();
+        }
         let world = RealWorld::start(id, &name, &parsed, self.network, events.clone())?;
         Ok(Node::from_core(Core::new(
             id,
@@ -157,6 +160,16 @@ impl NodeBuilder {
         }
         settings
     }
+}
+
+/// Nothing is encrypted or authenticated yet: said once per process.
+fn warn_once_that_all_may_join() {
+    static SAID: std::sync::Once = std::sync::Once::new();
+    SAID.call_once(|| {
+        tracing::warn!(
+            "this node is open: every program on the local network can read, send and call"
+        );
+    });
 }
 
 /// Longest node name, in octets: what fits the node's record.

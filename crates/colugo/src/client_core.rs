@@ -328,8 +328,9 @@ impl ClientCore {
             return;
         };
         for (peer, again) in done {
-            let Some(addr) = peer.addr else { continue };
-            let endpoint = format!("tcp://{addr}");
+            let Some(endpoint) = peer.addr.map(|addr| self.handle.endpoint_of(addr)) else {
+                continue;
+            };
             tracing::debug!(handle = &*self.handle.label, endpoint, again, "hanging up");
             socket.disconnect(&endpoint);
             if again && let Err(error) = socket.connect(&endpoint) {
@@ -371,7 +372,8 @@ impl ClientCore {
         notices.into_iter().for_each(|notice| self.act(notice));
     }
 
-    fn received(&self, link: LinkId, message: MessageRef<'_>) {
+    /// A reply came. Returns who is to be woken for it.
+    fn received(&self, link: LinkId, message: MessageRef<'_>) -> Notice {
         let mut pending = lock(&self.pending);
         let (id, skip) = if pending.is_plain(link) {
             (pending.plain_id(link), wire::plain_body(&message))
@@ -381,17 +383,21 @@ impl ClientCore {
         let expected = id.filter(|id| pending.expects(*id, link));
         let Some(id) = expected else {
             drop(pending);
-            return count(&self.handle.counters.late);
+            count(&self.handle.counters.late);
+            return Notice::Nothing;
         };
         let notice = pending.finish(id, Ok(wire::body_message(&message, skip)));
         let leavers = pending.has_leavers();
         drop(pending);
-        if let Some(notice) = notice {
-            self.act(notice);
-        }
         if leavers {
             self.hang_up();
         }
+        match notice {
+            Some(wake @ (Notice::Unpark(_) | Notice::Wake(_))) => return wake,
+            Some(notice) => self.act(notice),
+            None => {}
+        }
+        Notice::Nothing
     }
 }
 
@@ -421,7 +427,7 @@ impl Timed for ClientCore {
 }
 
 impl Closable for ClientCore {
-    fn close(&self, _: Duration) -> bool {
+    fn close(&self, _: Duration, _: Duration) -> bool {
         let notices = lock(&self.pending).close();
         self.act_all(notices);
         true
@@ -431,6 +437,9 @@ impl Closable for ClientCore {
 /// What the data thread tells the client.
 pub(crate) struct ClientReceiver {
     client: Weak<ClientCore>,
+    /// Who waits for replies of this read. They are woken together at its end: a thread that is woken by the first would only get in the
+    /// way of the others.
+    to_wake: Vec<Notice>,
     late_start: Arc<OnceLock<Weak<ClientCore>>>,
 }
 
@@ -439,6 +448,7 @@ impl ClientReceiver {
     pub(crate) fn new(late_start: Arc<OnceLock<Weak<ClientCore>>>) -> Self {
         Self {
             client: Weak::new(),
+            to_wake: Vec::new(),
             late_start,
         }
     }
@@ -454,9 +464,19 @@ impl ClientReceiver {
 
 impl Receiver for ClientReceiver {
     fn message(&mut self, link: LinkId, message: MessageRef<'_>) {
-        if let Some(client) = self.client() {
-            client.received(link, message);
+        let Some(client) = self.client() else { return };
+        match client.received(link, message) {
+            Notice::Nothing => {}
+            wake => self.to_wake.push(wake),
         }
+    }
+
+    fn batch_end(&mut self) {
+        if self.to_wake.is_empty() {
+            return;
+        }
+        let Some(client) = self.client() else { return };
+        self.to_wake.drain(..).for_each(|wake| client.act(wake));
     }
 
     fn up(&mut self, peer: Arc<Peer>) {

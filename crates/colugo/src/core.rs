@@ -19,8 +19,8 @@ use crate::transport::World;
 
 /// Something of a node that must end before the node is closed.
 pub(crate) trait Closable: Send + Sync {
-    /// Sends what is queued, at most until `linger` is over. True: nothing was lost.
-    fn close(&self, linger: Duration) -> bool;
+    /// Sends what is queued, for as long as `linger`, of which it waits at most `wait`. True: all was sent.
+    fn close(&self, linger: Duration, wait: Duration) -> bool;
 }
 
 /// Something that a guard keeps, or the node in its place.
@@ -239,7 +239,7 @@ impl Core {
     }
 
     /// Goodbye, drain, closed. Only the first call does it; others return at once.
-    pub(crate) fn close(&self, timeout: Duration) {
+    pub(crate) fn close(&self, linger: Duration, wait: Duration) {
         if self.closing.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -248,14 +248,14 @@ impl Core {
             self.closed.store(true, Ordering::Release);
             return;
         }
-        let deadline = Instant::now().checked_add(timeout);
+        let deadline = Instant::now().checked_add(wait);
         self.world.close();
         let parts = std::mem::take(&mut *lock(&self.parts));
         for handle in parts.handles.iter().filter_map(Weak::upgrade) {
             let left = deadline.map_or(Duration::MAX, |deadline| {
                 deadline.saturating_duration_since(Instant::now())
             });
-            if !handle.close(left) {
+            if !handle.close(linger, left) {
                 self.drained.store(false, Ordering::Release);
             }
         }
@@ -293,11 +293,13 @@ fn join_within(thread: JoinHandle<()>, limit: Duration) {
 #[derive(Debug)]
 pub(crate) struct Alive(pub(crate) Arc<Core>);
 
-/// How long dropping a node may hold up the thread that drops it.
-const DROP_WAIT: Duration = Duration::from_millis(100);
+/// How long dropping something may hold up the thread that drops it.
+pub(crate) const DROP_WAIT: Duration = Duration::from_millis(100);
+/// How long what is queued then may still take to be sent, in the background, while something else keeps the data thread going.
+pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        self.0.close(DROP_WAIT);
+        self.0.close(LINGER, DROP_WAIT);
     }
 }

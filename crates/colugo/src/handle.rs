@@ -1,6 +1,7 @@
 //! `Handle`: the part that publishers, subscribers, clients and servers have in common: a socket, its links, and its place in discovery.
 //! `HandleOptions` and the `handle_options!` methods are what their builders have in common.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use colugo_graph::{Kind, Topic};
 use colugo_socket::{LinkId, Overflow};
 
-use crate::core::{Closable, Core};
+use crate::core::{Closable, Core, DROP_WAIT, LINGER};
 use crate::error::{BuildError, WaitError};
 use crate::event::Event;
 use crate::executor::{Task, Work, in_inline};
@@ -101,6 +102,8 @@ pub(crate) struct Handle {
     socket: OnceLock<Arc<dyn DataSocket>>,
     endpoints: Mutex<Vec<String>>,
     place: Mutex<Place>,
+    /// What the user had it dial.
+    dialled: OnceLock<Vec<String>>,
     connected: Option<Arc<Connected>>,
     on_lost: OnceLock<LostCallback>,
     closed: AtomicBool,
@@ -154,6 +157,7 @@ impl Handle {
             kind,
             socket: OnceLock::new(),
             endpoints: Mutex::default(),
+            dialled: OnceLock::new(),
             place: Mutex::new(Place {
                 owned,
                 ..Place::default()
@@ -203,13 +207,14 @@ impl Handle {
         for endpoint in &options.connects {
             socket.connect(endpoint)?;
         }
+        let _ = self.dialled.set(options.connects.clone());
         let by_address = !options.binds.is_empty() || !options.connects.is_empty();
         if options.discover.unwrap_or(!by_address) {
             self.take_place(&socket, encoding)?;
         }
         // The node may have been closed meanwhile, without knowing of this handle.
         if self.core.is_closing() {
-            self.shut(Duration::ZERO);
+            self.shut(Duration::ZERO, Duration::ZERO);
         }
         self.core.check()
     }
@@ -257,6 +262,20 @@ impl Handle {
         }
     }
 
+    /// The endpoint that was dialled to reach this address: as the user wrote it, or as discovery said.
+    pub(crate) fn endpoint_of(&self, addr: SocketAddr) -> String {
+        let found = format!("tcp://{addr}");
+        let dialled = self.dialled.get().map_or(&[][..], Vec::as_slice);
+        if dialled.contains(&found) {
+            return found;
+        }
+        // A name; that it resolves to this address is only known of the port.
+        let named = dialled
+            .iter()
+            .find(|endpoint| port_of(endpoint) == addr.port());
+        named.cloned().unwrap_or(found)
+    }
+
     /// Has `callback` hang up on what is lost, rather than the handle at once.
     pub(crate) fn on_lost(&self, callback: LostCallback) {
         let _ = self.on_lost.set(callback);
@@ -270,7 +289,7 @@ impl Handle {
         let mut candidates = self.core.parsed.ports.clone().unwrap_or(0..=0);
         let endpoint = loop {
             let port = candidates.next().unwrap_or(0);
-            match socket.bind(&format!("tcp://*:{port}")) {
+            match socket.bind(&format!("tcp://{}:{port}", self.core.world.listen_host())) {
                 Ok(endpoint) => break endpoint,
                 Err(colugo_socket::BindError::InUse(_)) if !candidates.is_empty() => {}
                 Err(source) => return Err(self.bind_failed(source)),
@@ -433,9 +452,9 @@ impl Handle {
     }
 
     /// Withdraws, drains and ends the links. True: all was sent.
-    pub(crate) fn shut(&self, linger: Duration) -> bool {
+    pub(crate) fn shut(&self, linger: Duration, wait: Duration) -> bool {
         self.withdraw();
-        let drained = self.socket().is_none_or(|socket| socket.close(linger));
+        let drained = self.socket().is_none_or(|socket| socket.close(linger, wait));
         self.closed.store(true, Ordering::Release);
         self.links.changed.notify();
         drained
@@ -443,8 +462,8 @@ impl Handle {
 }
 
 impl Closable for Handle {
-    fn close(&self, linger: Duration) -> bool {
-        self.shut(linger)
+    fn close(&self, linger: Duration, wait: Duration) -> bool {
+        self.shut(linger, wait)
     }
 }
 
@@ -461,13 +480,10 @@ impl LinkObserver for Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         if !self.is_closed() {
-            self.shut(DROP_WAIT);
+            self.shut(LINGER, DROP_WAIT);
         }
     }
 }
-
-/// How long dropping a handle may hold up the thread that drops it, to send what is queued.
-const DROP_WAIT: Duration = Duration::from_millis(100);
 
 /// Observes links for a handle that it does not keep alive.
 pub(crate) struct WeakObserver(pub(crate) Weak<Handle>);

@@ -355,7 +355,7 @@ impl Closing {
     /// # Errors
     /// Something was still unsent at the deadline, and is lost.
     pub fn wait(self) -> Result<(), CloseError> {
-        self.core.close(self.timeout);
+        self.core.close(self.timeout, self.timeout);
         self.result()
     }
 
@@ -377,9 +377,9 @@ impl Closing {
         let (core, timeout) = (self.core.clone(), self.timeout);
         let spawned = std::thread::Builder::new()
             .name("colugo-close".into())
-            .spawn(move || core.close(timeout));
+            .spawn(move || core.close(timeout, timeout));
         if spawned.is_err() {
-            self.core.close(self.timeout);
+            self.core.close(self.timeout, self.timeout);
         }
     }
 }

@@ -569,3 +569,6 @@ impl Pending {
 fn id_of(generation: u32, index: u32) -> u64 {
     u64::from(generation) << 32 | u64::from(index)
 }
+
+#[cfg(test)]
+mod tests;

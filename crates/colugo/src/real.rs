@@ -1,6 +1,6 @@
 //! `RealWorld`: TCP sockets, the control plane and the system's clock behind the traits of `transport`. Holds no state of its own.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -28,6 +28,7 @@ pub(crate) struct RealWorld {
     /// Stands in for announcements that were refused.
     refused: AtomicU64,
     events: Arc<EventHub>,
+    network: Network,
 }
 
 /// Given where an announcement was refused: withdrawing it does nothing.
@@ -53,11 +54,12 @@ impl RealWorld {
         if network == Network::Host {
             interfaces = vec!["127.0.0.1".to_owned()];
         }
+        let loopback = (network == Network::Host).then(|| (Ipv4Addr::LOCALHOST, 0).into());
         let config = ControlConfig {
             id,
             name: name.to_owned(),
             namespace: parsed.namespace.clone(),
-            listen: parsed.listen,
+            listen: parsed.listen.or(loopback),
             peers: parsed.peers.clone(),
             interfaces,
             advertise: advertise.collect::<Result<_, _>>()?,
@@ -76,6 +78,7 @@ impl RealWorld {
             timers: Timers::shared(),
             refused: AtomicU64::new(0),
             events,
+            network,
         })
     }
 }
@@ -89,12 +92,10 @@ fn report(events: &EventHub, event: GraphEvent) {
         GraphEvent::Graph(colugo_graph::Event::NodeLeft { node, name, .. }) => {
             Event::NodeLeft { node, name }
         }
-        GraphEvent::Graph(other) => {
-            tracing::debug!(event = ?other, "discovery");
-            Event::Notice {
-                text: format!("{other:?}"),
-            }
-        }
+        GraphEvent::Graph(other) => match notice(&other) {
+            Some(text) => Event::Notice { text },
+            None => return,
+        },
         GraphEvent::DiscoveryFailed { reason } => {
             tracing::warn!(reason, "discovery does not work at the moment");
             Event::Notice {
@@ -112,6 +113,50 @@ fn report(events: &EventHub, event: GraphEvent) {
         },
     };
     events.emit(event);
+}
+
+/// What people should know of an event of discovery.
+fn notice(event: &colugo_graph::Event) -> Option<String> {
+    use colugo_graph::Event as Of;
+    let text = match event {
+        Of::NodeSuspect {
+            name, silent_for, ..
+        } => format!("node {name:?} has not answered for {silent_for:?}"),
+        Of::NodeRecovered { name, .. } => format!("node {name:?} answers again"),
+        Of::NodeUnreachable {
+            name,
+            failure,
+            attempts,
+            ..
+        } => {
+            format!(
+                "node {name:?} was heard of but can't be reached: {failure} ({attempts} attempts)"
+            )
+        }
+        Of::PeerMisbehaved { address, what, .. } => format!("{address} broke the protocol: {what}"),
+        Of::VersionMismatch {
+            name, ours, theirs, ..
+        } => {
+            format!("node {name:?} speaks protocol {theirs}, this one {ours}: they can't talk")
+        }
+        Of::NamespaceMismatch {
+            name, ours, theirs, ..
+        } => {
+            format!(
+                "peer {name:?} is in namespace {theirs:?}, this node in {ours:?}: they don't talk"
+            )
+        }
+        Of::LimitReached { what, limit } => format!("the limit of {limit} {what} is reached"),
+        Of::Stalled { late } => {
+            format!("the control thread was held up for {late:?}: is the machine overloaded?")
+        }
+        other => {
+            tracing::debug!(event = ?other, "discovery");
+            return None;
+        }
+    };
+    tracing::info!("{text}");
+    Some(text)
 }
 
 impl World for RealWorld {
@@ -153,6 +198,14 @@ impl World for RealWorld {
 
     fn open(&self, spec: SocketSpec) -> Result<Arc<dyn DataSocket>, BuildError> {
         sockets::open(self.id, spec)
+    }
+
+    fn listen_host(&self) -> &'static str {
+        if self.network == Network::Host {
+            "127.0.0.1"
+        } else {
+            "*"
+        }
     }
 
     fn announce(&self, topic: &Topic, kind: Kind, port: u16, encoding: &str) -> u64 {

@@ -84,7 +84,7 @@ impl<'a, Q: ?Sized, R: Send + 'static> Request<'a, Q, R> {
     pub fn wait(self) -> Result<R, RequestError> {
         let waited = self.limits;
         let (client, decoder) = (&self.client.core, &self.client.decoder);
-        may_wait(client)?;
+        may_wait()?;
         let avoid = deadlocking_node(client);
         let id = self.send(avoid)?;
         surface(client, decoder, waited, client.wait(id))
@@ -201,7 +201,7 @@ impl<R> PendingReply<R> {
     /// # Errors
     /// As [`Request::wait`].
     pub fn wait(mut self) -> Result<R, RequestError> {
-        may_wait(&self.client)?;
+        may_wait()?;
         match std::mem::replace(&mut self.state, State::Over) {
             State::InFlight(id) => {
                 if deadlocking_node(&self.client).is_some() && self.client.goes_to_own_node(id) {
@@ -268,7 +268,7 @@ impl<R> fmt::Debug for PendingReply<R> {
     }
 }
 
-fn may_wait(client: &ClientCore) -> Result<(), RequestError> {
+fn may_wait() -> Result<(), RequestError> {
     if in_inline() || colugo_socket::on_data_thread() {
         return Err(RequestError::WouldDeadlock);
     }

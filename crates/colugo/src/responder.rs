@@ -11,7 +11,7 @@ use colugo_socket::{
 };
 
 use crate::codec::Encoder;
-use crate::core::Closable;
+use crate::core::{Closable, DROP_WAIT, LINGER};
 use crate::error::ReplyError;
 use crate::event::Event;
 use crate::handle::Handle;
@@ -51,9 +51,6 @@ pub(crate) struct ServerCore {
     pub(crate) owed: AtomicUsize,
     leaving: AtomicBool,
 }
-
-/// How long a server that goes waits for its last requests to be answered, when it is dropped.
-const LEAVE_WAIT: Duration = Duration::from_millis(100);
 
 impl ServerCore {
     pub(crate) fn new(handle: Arc<Handle>, plain_error: Option<PlainError>) -> Arc<Self> {
@@ -111,10 +108,10 @@ impl ServerCore {
 
     /// Withdraws the service, lets clients finish what they have here, and ends the links.
     pub(crate) fn leave(&self) {
-        self.finish(LEAVE_WAIT);
+        self.finish(LINGER, DROP_WAIT);
     }
 
-    fn finish(&self, wait: Duration) -> bool {
+    fn finish(&self, linger: Duration, wait: Duration) -> bool {
         if self.leaving.swap(true, Ordering::AcqRel) || self.handle.is_closed() {
             return true;
         }
@@ -143,7 +140,7 @@ impl ServerCore {
         {
             self.handle.wait_quietly(wait, &quiet);
         }
-        self.handle.shut(wait)
+        self.handle.shut(linger, wait)
     }
 
     fn send(
@@ -175,8 +172,8 @@ impl ServerCore {
 }
 
 impl Closable for ServerCore {
-    fn close(&self, linger: Duration) -> bool {
-        self.finish(linger)
+    fn close(&self, linger: Duration, wait: Duration) -> bool {
+        self.finish(linger, wait)
     }
 }
 

@@ -129,6 +129,10 @@ impl Handler for Inline {
     fn command(&mut self, peer: &Arc<RawPeer>, name: &[u8], data: &[u8]) {
         self.0.command(peer.id(), name, data);
     }
+
+    fn batch_end(&mut self) {
+        self.0.batch_end();
+    }
 }
 
 /// A socket as handles see it.
@@ -173,8 +177,8 @@ macro_rules! shared {
             self.fill_from_socket(stats);
         }
 
-        fn close(&self, linger: Duration) -> bool {
-            self.0.shut(linger)
+        fn close(&self, linger: Duration, wait: Duration) -> bool {
+            self.0.shut(linger, wait)
         }
     };
 }

@@ -51,6 +51,9 @@ pub(crate) trait World: Send + Sync + Debug {
     /// Makes a socket.
     fn open(&self, spec: SocketSpec) -> Result<Arc<dyn DataSocket>, BuildError>;
 
+    /// The host part of endpoints that listen for whoever finds them.
+    fn listen_host(&self) -> &'static str;
+
     /// Tells other nodes what this node has.
     fn announce(&self, topic: &Topic, kind: Kind, port: u16, encoding: &str) -> u64;
 
@@ -133,6 +136,8 @@ pub(crate) trait Receiver: Send + 'static {
     fn command(&mut self, link: LinkId, name: &[u8], data: &[u8]) {
         let _ = (link, name, data);
     }
+    /// All messages of one read were handed over.
+    fn batch_end(&mut self) {}
 }
 
 /// One ZeroMQ socket, real or not. All methods but `wait_for_subscribers` and `close` return at once, unless the overflow policy is to block.
@@ -157,6 +162,6 @@ pub(crate) trait DataSocket: Send + Sync + Debug {
     fn poll_subscribers(&self, n: usize, cx: &mut Context<'_>) -> Poll<()>;
     /// Adds what the socket counts.
     fn fill(&self, stats: &mut Stats);
-    /// Sends what is queued, at most until its linger time is over; then ends all links. True: all was sent.
-    fn close(&self, linger: Duration) -> bool;
+    /// Sends what is queued, for as long as `linger`, then ends all links. Waits for that at most `wait`. True: all was sent.
+    fn close(&self, linger: Duration, wait: Duration) -> bool;
 }

@@ -14,6 +14,7 @@ mod platforms;
 mod process;
 mod readme;
 mod setup;
+mod soak;
 mod spdx;
 mod step;
 mod suites;
@@ -38,6 +39,8 @@ Commands:
            --secs S       seconds of each run
            --runs N       runs of each side
            --help         all that the runner knows
+  soak   Run a scenario of the system tests many times
+           first-message [PAIRS]   pairs of fresh processes in which no message may be lost (200)
   setup  Install the cargo tools that the checks use where they are there: cargo-nextest, cargo-deny, cargo-fuzz
 
 Examples:
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
     let result = match command.as_str() {
         "test" => test::run(&rest),
         "bench" => bench::run(&rest),
+        "soak" => soak::run(&rest),
         "setup" => setup::run(),
         other => Err(error::Error::Usage(format!(
             "there is no command `{other}`"

@@ -85,3 +85,20 @@ fn every_program_is_shown_or_named() {
         }
     }
 }
+
+#[test]
+fn the_code_map_names_files_that_are_there() {
+    let text = read(&root().join("ARCHITECTURE.md"));
+    let mut named = 0;
+    for section in text.split("\n### [").skip(1) {
+        let (folder, rest) = section.split_once(']').unwrap();
+        let section = rest.split("\n##").next().unwrap();
+        let words = section.split('`').filter(|word| word.ends_with(".rs"));
+        for file in words {
+            let path = root().join(folder).join("src").join(file);
+            assert!(path.exists(), "ARCHITECTURE.md names {}", path.display());
+            named += 1;
+        }
+    }
+    assert!(named > 50, "only {named} files were looked for");
+}

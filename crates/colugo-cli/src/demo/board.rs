@@ -42,7 +42,12 @@ impl Board {
             (false, true) => Style::Live,
             (false, false) => Style::Lines,
         };
-        Self { namespace: namespace.to_owned(), style, shown: None, drawn: 0 }
+        Self {
+            namespace: namespace.to_owned(),
+            style,
+            shown: None,
+            drawn: 0,
+        }
     }
 
     /// Says what is going on.
@@ -51,15 +56,30 @@ impl Board {
             return Ok(());
         }
         out.line("Six processes, a node each, that find each other by discovery alone. Meanwhile, in another terminal:")?;
-        out.line(format_args!("  colugo --namespace {} node list", self.namespace))?;
-        out.line(format_args!("  colugo --namespace {} topic echo pose", self.namespace))?;
+        out.line(format_args!(
+            "  colugo --namespace {} node list",
+            self.namespace
+        ))?;
+        out.line(format_args!(
+            "  colugo --namespace {} topic echo pose",
+            self.namespace
+        ))?;
         out.line("")?;
         out.flush()
     }
 
     /// Shows how things stand, if that is due.
-    pub(super) fn show(&mut self, out: &mut Out, processes: &[Process], now: Duration) -> Result<(), Failure> {
-        let every = if self.style == Style::Live { DRAW_EVERY } else { LINE_EVERY };
+    pub(super) fn show(
+        &mut self,
+        out: &mut Out,
+        processes: &[Process],
+        now: Duration,
+    ) -> Result<(), Failure> {
+        let every = if self.style == Style::Live {
+            DRAW_EVERY
+        } else {
+            LINE_EVERY
+        };
         if self.style == Style::Json || self.shown.is_some_and(|last| now < last + every) {
             return Ok(());
         }
@@ -91,13 +111,21 @@ impl Board {
     }
 
     /// Prints the summary.
-    pub(super) fn close(&mut self, out: &mut Out, processes: &[Process], talked: Duration) -> Result<(), Failure> {
+    pub(super) fn close(
+        &mut self,
+        out: &mut Out,
+        processes: &[Process],
+        talked: Duration,
+    ) -> Result<(), Failure> {
         match self.style {
             Style::Json => out.line(self.summary(processes, talked))?,
             Style::Live => self.draw(out, &table(processes, Some(talked)).lines())?,
             Style::Lines => {
                 out.line("")?;
-                table(processes, Some(talked)).lines().iter().try_for_each(|line| out.line(line))?;
+                table(processes, Some(talked))
+                    .lines()
+                    .iter()
+                    .try_for_each(|line| out.line(line))?;
             }
         }
         if self.style != Style::Json {
@@ -115,12 +143,17 @@ impl Board {
                 if let Some(part) = part.as_object_mut() {
                     part.insert("name".to_owned(), process.name.into());
                     part.insert("does".to_owned(), process.role.does().into());
-                    part.insert("lost".to_owned(), (process.report.lost + lost_at_end(process, processes)).into());
+                    part.insert(
+                        "lost_at_end".to_owned(),
+                        lost_at_end(process, processes).into(),
+                    );
                 }
                 part
             })
             .collect();
-        let found = processes.iter().all(|process| process.report.found_ms.is_some());
+        let found = processes
+            .iter()
+            .all(|process| process.report.found_ms.is_some());
         let lost = lost(processes);
         let done = processes.iter().all(|process| process.report.done);
         json!({
@@ -137,18 +170,24 @@ impl Board {
 
 /// The table; after the end with the rates of the whole time.
 fn table(processes: &[Process], talked: Option<Duration>) -> Table {
-    let head = ["WHO", "DOES", "FOUND IN", "MESSAGES", "PER SEC", "P50", "P99", "LOST"];
+    let head = [
+        "WHO", "DOES", "FOUND IN", "MESSAGES", "PER SEC", "P50", "P99", "LOST",
+    ];
     let mut table = Table::new(&head).right(&[2, 3, 4, 5, 6, 7]);
     for process in processes {
         let report = &process.report;
         let rate = match (talked, report.found_ms) {
-            (Some(talked), Some(found)) => report.count as f64 / (talked.as_secs_f64() - found / 1e3).max(1e-3),
+            (Some(talked), Some(found)) => {
+                report.count as f64 / (talked.as_secs_f64() - found / 1e3).max(1e-3)
+            }
             _ => process.rate,
         };
         table.row([
             process.name.to_owned(),
             process.role.does(),
-            report.found_ms.map_or_else(|| "…".to_owned(), |found| format!("{found:.0} ms")),
+            report
+                .found_ms
+                .map_or_else(|| "…".to_owned(), |found| format!("{found:.0} ms")),
             report.count.to_string(),
             format!("{rate:.0}"),
             for_people(report.p50_us),
@@ -160,9 +199,25 @@ fn table(processes: &[Process], talked: Option<Duration>) -> Table {
 }
 
 fn line(processes: &[Process], now: Duration) -> String {
-    let found = processes.iter().filter(|process| process.report.found_ms.is_some()).count();
-    let sum = |role| processes.iter().filter(|process| process.role == role).map(|process| process.report.count).sum::<u64>();
-    let p50 = |role| for_people(processes.iter().find(|process| process.role == role).and_then(|process| process.report.p50_us));
+    let found = processes
+        .iter()
+        .filter(|process| process.report.found_ms.is_some())
+        .count();
+    let sum = |role| {
+        processes
+            .iter()
+            .filter(|process| process.role == role)
+            .map(|process| process.report.count)
+            .sum::<u64>()
+    };
+    let p50 = |role| {
+        for_people(
+            processes
+                .iter()
+                .find(|process| process.role == role)
+                .and_then(|process| process.report.p50_us),
+        )
+    };
     format!(
         "{:3} s  {found} of {} found their peers; {} published, {} received (p50 {}); {} calls (p50 {}); {} lost",
         now.as_secs(),
@@ -178,9 +233,14 @@ fn line(processes: &[Process], now: Duration) -> String {
 
 /// The result in words.
 fn sentence(processes: &[Process]) -> String {
-    let missing = processes.iter().filter(|process| process.report.found_ms.is_none()).count();
+    let missing = processes
+        .iter()
+        .filter(|process| process.report.found_ms.is_none())
+        .count();
     let found = match slowest(processes) {
-        Some(slowest) if missing == 0 => format!("All found each other within {slowest:.0} ms of their start"),
+        Some(slowest) if missing == 0 => {
+            format!("All found each other within {slowest:.0} ms of their start")
+        }
         _ => format!("{missing} of {} did not find their peers", processes.len()),
     };
     match lost(processes) {
@@ -191,5 +251,8 @@ fn sentence(processes: &[Process]) -> String {
 
 /// When the last one had found all it needs.
 fn slowest(processes: &[Process]) -> Option<f64> {
-    processes.iter().filter_map(|process| process.report.found_ms).reduce(f64::max)
+    processes
+        .iter()
+        .filter_map(|process| process.report.found_ms)
+        .reduce(f64::max)
 }

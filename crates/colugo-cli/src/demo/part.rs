@@ -30,7 +30,12 @@ const LAST_WAIT: Duration = Duration::from_millis(200);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub(crate) fn run(network: &NetworkArgs, args: &DemoPartArgs) -> Outcome {
-    let mut part = Part { born: Instant::now(), over: end_of_input()?, report: Report::default(), reported: None };
+    let mut part = Part {
+        born: Instant::now(),
+        over: end_of_input()?,
+        report: Report::default(),
+        reported: None,
+    };
     // The process that watches decides: it is told of Ctrl-C too.
     Interrupt::ignore()?;
     let node = builder(network, &args.name).build()?;
@@ -67,18 +72,24 @@ impl Part {
             if due <= Instant::now() {
                 let n = self.report.count;
                 let angle = n as f64 / 1000.0;
-                let pose = json!({"n": n, "sent_ns": wall_ns(), "x": angle.cos(), "y": angle.sin()});
+                let pose =
+                    json!({"n": n, "sent_ns": wall_ns(), "x": angle.cos(), "y": angle.sin()});
                 let sent = poses.send(&pose).map_err(Failure::new)?;
                 self.report.count += 1;
                 self.report.lost += u64::from(sent.dropped);
                 due += PUBLISH_EVERY;
             }
         }
-        Ok(())
+        // While the publisher is there: to drop it waits for its queues only a moment.
+        node.close().wait().map_err(Failure::new)
     }
 
     fn subscribe(&mut self, node: &Node) -> Result<(), Failure> {
-        let poses = node.subscriber(TOPIC).json::<Value>().queue(QUEUE).build()?;
+        let poses = node
+            .subscriber(TOPIC)
+            .json::<Value>()
+            .queue(QUEUE)
+            .build()?;
         let mut latencies = Latencies::new();
         let mut over = false;
         loop {
@@ -100,7 +111,9 @@ impl Part {
 
     fn received(&mut self, pose: &Value, latencies: &mut Latencies) {
         let number = |key| pose.get(key).and_then(Value::as_u64).unwrap_or_default();
-        latencies.add(Duration::from_nanos(wall_ns().saturating_sub(number("sent_ns"))));
+        latencies.add(Duration::from_nanos(
+            wall_ns().saturating_sub(number("sent_ns")),
+        ));
         // The first one is number 0, also for those who were found late.
         let expected = self.report.count + self.report.lost;
         self.report.lost += number("n").saturating_sub(expected);
@@ -116,7 +129,9 @@ impl Part {
             match server.recv_timeout(LOOK_EVERY) {
                 Ok((terms, responder)) => {
                     let term = |key| terms.get(key).and_then(Value::as_i64).unwrap_or_default();
-                    responder.reply(&(term("a") + term("b"))).map_err(Failure::new)?;
+                    responder
+                        .reply(&(term("a") + term("b")))
+                        .map_err(Failure::new)?;
                     self.report.count += 1;
                 }
                 Err(RecvError::TimedOut(_)) => {}
@@ -166,13 +181,20 @@ impl Part {
             self.tell()?;
         }
         if wait.is_zero() {
-            return Ok(!matches!(self.over.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty)));
+            return Ok(!matches!(
+                self.over.try_recv(),
+                Err(std::sync::mpsc::TryRecvError::Empty)
+            ));
         }
-        Ok(!matches!(self.over.recv_timeout(wait.min(REPORT_EVERY)), Err(RecvTimeoutError::Timeout)))
+        Ok(!matches!(
+            self.over.recv_timeout(wait.min(REPORT_EVERY)),
+            Err(RecvTimeoutError::Timeout)
+        ))
     }
 
     fn is_due(&self) -> bool {
-        self.reported.is_none_or(|last| last.elapsed() >= REPORT_EVERY)
+        self.reported
+            .is_none_or(|last| last.elapsed() >= REPORT_EVERY)
     }
 
     fn tell(&mut self) -> Result<(), Failure> {
@@ -197,13 +219,18 @@ fn end_of_input() -> Result<Receiver<()>, Failure> {
         let _ = std::io::stdin().lock().read_to_end(&mut Vec::new());
         drop(sender);
     };
-    match std::thread::Builder::new().name("stdin".into()).spawn(watch) {
+    match std::thread::Builder::new()
+        .name("stdin".into())
+        .spawn(watch)
+    {
         Ok(_) => Ok(over),
         Err(error) => Err(Failure::new(format!("can't start a thread: {error}"))),
     }
 }
 
 fn wall_ns() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -44,24 +44,42 @@ impl Process {
         network: &NetworkArgs,
         heard: &Sender<Heard>,
     ) -> Result<Self, Failure> {
-        let failed = |error: std::io::Error| Failure::new(format!("can't start the process {name}: {error}"));
+        let failed = |error: std::io::Error| {
+            Failure::new(format!("can't start the process {name}: {error}"))
+        };
         let mut command = Command::new(std::env::current_exe().map_err(failed)?);
         command.args(["--namespace", namespace]);
         for interface in &network.interface {
             command.args(["--interface", interface]);
         }
-        let word = clap::ValueEnum::to_possible_value(&role).map(|value| value.get_name().to_owned());
-        command.arg("demo-part").arg(word.unwrap_or_default()).arg(name);
+        let word =
+            clap::ValueEnum::to_possible_value(&role).map(|value| value.get_name().to_owned());
+        command
+            .arg("demo-part")
+            .arg(word.unwrap_or_default())
+            .arg(name);
         // Those would make the processes meet others, or listen where only one can.
         for variable in ["COLUGO_LISTEN", "COLUGO_PEERS", "COLUGO_REMAP"] {
             command.env_remove(variable);
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().map_err(failed)?;
         let words = Arc::default();
         listen(&mut child, index, heard.clone(), &words);
         let report = Report::default();
-        Ok(Self { name, role, report, rate: 0.0, ended: false, rated: (Instant::now(), 0), words, child })
+        Ok(Self {
+            name,
+            role,
+            report,
+            rate: 0.0,
+            ended: false,
+            rated: (Instant::now(), 0),
+            words,
+            child,
+        })
     }
 
     pub(super) fn hear(&mut self, report: Option<Report>) {
@@ -86,7 +104,11 @@ impl Process {
     /// What it said before it failed, after a colon.
     pub(super) fn last_words(&self) -> String {
         let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
-        if words.is_empty() { String::new() } else { format!(": {}", words.trim_end()) }
+        if words.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", words.trim_end())
+        }
     }
 }
 
@@ -120,7 +142,10 @@ fn listen(child: &mut Child, index: usize, heard: Sender<Heard>, words: &Arc<Mut
                     return;
                 }
             }
-            let _ = heard.send(Heard { index, report: None });
+            let _ = heard.send(Heard {
+                index,
+                report: None,
+            });
         });
     }
 }

@@ -60,7 +60,11 @@ pub(super) fn rounded(number: f64) -> f64 {
 /// All that was lost: what the processes noticed, and what a subscriber could not: messages at the end.
 pub(super) fn lost(processes: &[Process]) -> u64 {
     let noticed: u64 = processes.iter().map(|process| process.report.lost).sum();
-    noticed + processes.iter().map(|process| lost_at_end(process, processes)).sum::<u64>()
+    noticed
+        + processes
+            .iter()
+            .map(|process| lost_at_end(process, processes))
+            .sum::<u64>()
 }
 
 /// What was published and neither received by this subscriber nor noticed missing.
@@ -68,7 +72,11 @@ pub(super) fn lost_at_end(process: &Process, processes: &[Process]) -> u64 {
     if process.role != Role::Subscriber || !process.report.done {
         return 0;
     }
-    let sent: u64 = processes.iter().filter(|other| other.role == Role::Publisher).map(|other| other.report.count).sum();
+    let sent: u64 = processes
+        .iter()
+        .filter(|other| other.role == Role::Publisher)
+        .map(|other| other.report.count)
+        .sum();
     sent.saturating_sub(process.report.count + process.report.lost)
 }
 
@@ -78,7 +86,14 @@ mod tests {
 
     #[test]
     fn reports_survive_the_pipe() {
-        let report = Report { found_ms: Some(12.5), count: 7, lost: 1, p50_us: Some(80.0), p99_us: None, done: true };
+        let report = Report {
+            found_ms: Some(12.5),
+            count: 7,
+            lost: 1,
+            p50_us: Some(80.0),
+            p99_us: None,
+            done: true,
+        };
         assert_eq!(Report::parse(&report.to_json().to_string()), Some(report));
         assert_eq!(Report::parse("hello"), None);
     }

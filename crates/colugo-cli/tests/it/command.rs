@@ -32,7 +32,9 @@ pub(crate) struct Running {
 impl Colugo {
     /// A namespace that only the test of this name has, and only in this process.
     pub(crate) fn new(test: &str) -> Self {
-        Self { namespace: format!("it-{}-{test}", std::process::id()) }
+        Self {
+            namespace: format!("it-{}-{test}", std::process::id()),
+        }
     }
 
     pub(crate) fn namespace(&self) -> &str {
@@ -46,7 +48,9 @@ impl Colugo {
             command.env_remove(variable);
         }
         let nowhere = std::env::temp_dir().join("no-such-folder");
-        command.env("XDG_CONFIG_HOME", nowhere).env("COLUGO_INTERFACES", "127.0.0.1");
+        command
+            .env("XDG_CONFIG_HOME", nowhere)
+            .env("COLUGO_INTERFACES", "127.0.0.1");
         command.env("COLUGO_NAMESPACE", &self.namespace);
         command.args(args);
         command
@@ -69,14 +73,21 @@ impl Colugo {
 
     fn start_with(&self, args: &[&str], stdin: Option<&str>) -> Running {
         let mut command = self.command(args);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let mut input = child.stdin.take().expect("a pipe");
         let text = stdin.unwrap_or_default().to_owned();
         std::thread::spawn(move || input.write_all(text.as_bytes()));
         let stdout = child.stdout.take().map(collect);
         let stderr = child.stderr.take().map(collect);
-        Running { child, stdout, stderr }
+        Running {
+            child,
+            stdout,
+            stderr,
+        }
     }
 
     /// Starts it, to be spoken to by lines.
@@ -104,18 +115,28 @@ fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
 impl Running {
     /// Sends a signal: "INT", "TERM", "STOP", "CONT", "KILL".
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), self.child.id().to_string()])
+            .status();
         assert!(sent.expect("kill runs").success());
     }
 
     /// Waits for the end.
     pub(crate) fn end(mut self) -> Ended {
-        let status = wait_until("the end of the program", || self.child.try_wait().expect("its own child"));
+        let status = wait_until("the end of the program", || {
+            self.child.try_wait().expect("its own child")
+        });
         let text = |thread: Option<JoinHandle<Vec<u8>>>| {
-            let octets = thread.map(|thread| thread.join().expect("a reader")).unwrap_or_default();
+            let octets = thread
+                .map(|thread| thread.join().expect("a reader"))
+                .unwrap_or_default();
             String::from_utf8_lossy(&octets).into_owned()
         };
-        Ended { status: status.code(), stdout: text(self.stdout.take()), stderr: text(self.stderr.take()) }
+        Ended {
+            status: status.code(),
+            stdout: text(self.stdout.take()),
+            stderr: text(self.stderr.take()),
+        }
     }
 }
 
@@ -130,7 +151,13 @@ impl Ended {
     /// Fails the test unless the program ended with this status.
     #[track_caller]
     pub(crate) fn with(self, status: i32) -> Self {
-        assert_eq!(self.status, Some(status), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(
+            self.status,
+            Some(status),
+            "stdout: {}\nstderr: {}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
@@ -146,7 +173,8 @@ impl Ended {
     /// The standard output as JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {:?}", self.stdout))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", self.stdout))
     }
 }
 
@@ -160,7 +188,7 @@ pub(crate) fn line(program: &mut Program) -> Option<String> {
     program.line(PATIENCE)
 }
 
-/// Long enough for anything, as an option.
-pub(crate) const LONG: &str = "30";
+/// Long enough for anything, as an option; a program that gives up says more than a test that does.
+pub(crate) const LONG: &str = "20";
 /// The same for libraries.
 pub(crate) const LONG_TIME: Duration = PATIENCE;

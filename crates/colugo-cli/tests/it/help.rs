@@ -18,11 +18,27 @@ fn every_command_has_help_with_an_example() {
     for command in commands {
         let help = colugo.run(&[command, &["--help"]].concat()).with(0);
         assert!(help.stderr.is_empty());
-        assert!(help.stdout.contains("Example"), "{command:?}: {}", help.stdout);
+        assert!(
+            help.stdout.contains("Example"),
+            "{command:?}: {}",
+            help.stdout
+        );
         assert!(help.stdout.contains("--namespace"), "{command:?}");
     }
-    assert!(colugo.run(&["--help"]).with(0).stdout.contains("colugo demo"));
-    assert!(colugo.run(&["--version"]).with(0).stdout.starts_with("colugo "));
+    assert!(
+        colugo
+            .run(&["--help"])
+            .with(0)
+            .stdout
+            .contains("colugo demo")
+    );
+    assert!(
+        colugo
+            .run(&["--version"])
+            .with(0)
+            .stdout
+            .starts_with("colugo ")
+    );
 }
 
 #[test]
@@ -58,7 +74,10 @@ fn wrong_command_lines_are_usage_errors_that_name_what_is_wrong() {
 #[test]
 fn wrong_settings_name_their_origin() {
     let mut command = Colugo::new("settings").command(&["topic", "list"]);
-    let ended = command.env("COLUGO_NAMESPACE", "a b").output().expect("it runs");
+    let ended = command
+        .env("COLUGO_NAMESPACE", "a b")
+        .output()
+        .expect("it runs");
     assert_eq!(ended.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&ended.stderr).contains("COLUGO_NAMESPACE"));
 }
@@ -66,14 +85,26 @@ fn wrong_settings_name_their_origin() {
 #[test]
 fn config_show_tells_where_values_come_from() {
     let colugo = Colugo::new("config");
-    let shown = colugo.run(&["config", "show", "--peer", "tcp://10.0.0.2:4747", "--json"]).with(0).json();
+    let shown = colugo
+        .run(&["config", "show", "--peer", "tcp://10.0.0.2:4747", "--json"])
+        .with(0)
+        .json();
     let row = |key: &str| {
         let rows = shown["settings"].as_array().expect("rows");
-        rows.iter().find(|row| row["key"] == key).expect("a row").clone()
+        rows.iter()
+            .find(|row| row["key"] == key)
+            .expect("a row")
+            .clone()
     };
     assert_eq!(row("namespace")["value"], colugo.namespace());
     assert_eq!(row("namespace")["from"], "COLUGO_NAMESPACE");
     assert_eq!(row("peers")["from"], "command line");
     assert_eq!(row("ports")["from"], "default");
-    assert!(colugo.run(&["config", "show"]).with(0).stdout.starts_with("SETTING"));
+    assert!(
+        colugo
+            .run(&["config", "show"])
+            .with(0)
+            .stdout
+            .starts_with("SETTING")
+    );
 }

@@ -46,7 +46,15 @@ fn ctrl_c_ends_a_pub_that_waits_for_its_standard_input() {
 #[test]
 fn ctrl_c_ends_a_command_that_serves() {
     let colugo = Colugo::new("int-exec");
-    let mut serve = colugo.speak(&["service", "serve", "slow", "--exec", "sleep 600", "--exec-timeout", "600"]);
+    let mut serve = colugo.speak(&[
+        "service",
+        "serve",
+        "slow",
+        "--exec",
+        "sleep 600",
+        "--exec-timeout",
+        "600",
+    ]);
     let call = colugo.start(&["service", "call", "slow", "x", "--timeout", "60"]);
     assert_eq!(line(&mut serve).as_deref(), Some("x"));
     serve.signal("INT");

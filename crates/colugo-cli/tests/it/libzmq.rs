@@ -6,7 +6,9 @@ use crate::command::{Colugo, LONG, free_address, line};
 
 #[test]
 fn echo_prints_what_a_libzmq_publisher_sends() {
-    let Some(libzmq) = ZmqPeer::start() else { return };
+    let Some(libzmq) = ZmqPeer::start() else {
+        return;
+    };
     let colugo = Colugo::new("zmq-echo");
     let publisher = libzmq.socket("XPUB", &[]);
     let address = publisher.bind("tcp://127.0.0.1:0");
@@ -22,7 +24,9 @@ fn echo_prints_what_a_libzmq_publisher_sends() {
 
 #[test]
 fn a_libzmq_subscriber_gets_what_pub_sends() {
-    let Some(libzmq) = ZmqPeer::start() else { return };
+    let Some(libzmq) = ZmqPeer::start() else {
+        return;
+    };
     let (colugo, address) = (Colugo::new("zmq-pub"), free_address());
     let publisher = colugo.start(&["topic", "pub", &address, "hello", "--timeout", LONG]);
     let subscriber = libzmq.socket("SUB", &[("SUBSCRIBE", octets(""))]);
@@ -33,7 +37,9 @@ fn a_libzmq_subscriber_gets_what_pub_sends() {
 
 #[test]
 fn a_libzmq_rep_is_called() {
-    let Some(libzmq) = ZmqPeer::start() else { return };
+    let Some(libzmq) = ZmqPeer::start() else {
+        return;
+    };
     let colugo = Colugo::new("zmq-call");
     let server = libzmq.socket("REP", &[]);
     let address = server.bind("tcp://127.0.0.1:0");
@@ -45,9 +51,19 @@ fn a_libzmq_rep_is_called() {
 
 #[test]
 fn a_libzmq_req_is_served() {
-    let Some(libzmq) = ZmqPeer::start() else { return };
+    let Some(libzmq) = ZmqPeer::start() else {
+        return;
+    };
     let (colugo, address) = (Colugo::new("zmq-serve"), free_address());
-    let serve = colugo.start(&["service", "serve", &address, "--exec", "tr a-z A-Z", "-n", "1"]);
+    let serve = colugo.start(&[
+        "service",
+        "serve",
+        &address,
+        "--exec",
+        "tr a-z A-Z",
+        "-n",
+        "1",
+    ]);
     let client = libzmq.socket("REQ", &[]);
     client.connect(&address);
     client.send(&[b"quiet"]);

@@ -23,7 +23,7 @@ pub(super) const SUSPECT_AFTER: Duration = Duration::from_millis(1750);
 pub(super) const SILENT_AFTER: Duration = Duration::from_secs(3);
 
 /// How long a node whose link has fallen silent may take to answer a redial.
-const ORPHAN_SILENT: Duration = Duration::from_secs(1);
+const ORPHAN_SILENT: Duration = Duration::from_millis(900);
 
 /// How long a node whose link has broken may: it may be alive and busy. If it is dead, the redial is refused.
 const ORPHAN: Duration = Duration::from_secs(2);

@@ -3,7 +3,7 @@
 //! Knows whom to dial and when; what happens on a link that came up is in `greeting`. Which of a node's addresses is
 //! tried first is the driver's business.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::peer::{Memory, Peer};
@@ -12,6 +12,9 @@ use crate::{DialFailure, Event, FixedPeerInfo, LeaveReason, NodeId, NodeRecord, 
 
 /// The node with the higher id waits this long for the other to dial, where both learn of each other alike.
 const COURTESY: Duration = Duration::from_millis(250);
+
+/// A node shows its addresses one after another, and those that mean nothing beyond one cable may come first.
+const GATHERING: Duration = Duration::from_millis(30);
 
 /// Between attempts to reach a node that discovery shows.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
@@ -22,10 +25,11 @@ const RETRY_FIXED: (Duration, Duration) = (Duration::from_millis(100), Duration:
 /// Between attempts where the other side does not want us.
 const RETRY_LASTING: Duration = Duration::from_secs(30);
 
-/// Between attempts to reach a node again that has just been lost.
-const RETRY_ORPHAN: Duration = Duration::from_millis(200);
+/// Between attempts to reach a node again that has just been lost. A process that is being killed closes one socket
+/// after the other: its port may still answer when its link is gone.
+const RETRY_ORPHAN: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(200));
 
-/// Between attempts to reach a node that fell silent, where they end without an answer.
+/// Between attempts to reach a node that fell silent, while there is no answer or no way to it.
 const RETRY_SILENT: Duration = Duration::from_millis(250);
 
 /// For how long they go on, whatever discovery shows.
@@ -155,9 +159,12 @@ impl Brain {
         if foreign {
             peer.problem = Some(foreign_because(&peer.about, self.config.namespace.as_str()));
         } else if news && peer.life.is_none() && !peer.addresses().is_empty() {
-            let patient = source == Source::Mdns && !we_are_first;
-            peer.reach
-                .sooner(if patient { now + COURTESY } else { now });
+            let patience = match source {
+                Source::Mdns if !we_are_first => COURTESY,
+                Source::Mdns if peer.addresses().iter().all(is_link_local) => GATHERING,
+                _ => Duration::ZERO,
+            };
+            peer.reach.sooner(now + patience);
             self.dial_if_due(now, node);
         }
     }
@@ -219,9 +226,12 @@ impl Brain {
             if life.orphan.is_none() {
                 return;
             }
+            peer.reach.failures = peer.reach.failures.saturating_add(1);
             match gone {
                 Some(reason) => self.die(now, node, reason),
-                None => peer.reach.at = Some(now + RETRY_ORPHAN),
+                None => {
+                    peer.reach.at = Some(now + pause(peer.reach.failures, failure, RETRY_ORPHAN))
+                }
             }
             return;
         }
@@ -236,10 +246,18 @@ impl Brain {
             return;
         }
         let pause = match failure {
-            DialFailure::TimedOut if peer.memory.is_some() => RETRY_SILENT,
+            DialFailure::TimedOut | DialFailure::Unreachable if peer.memory.is_some() => {
+                RETRY_SILENT
+            }
             _ => pause(attempts, failure, RETRY),
         };
         peer.reach.at = Some(now + pause);
+        // A file that was left behind is no news, and the driver removes it now.
+        let left_over = failure == DialFailure::Refused
+            && peer.records.keys().all(|source| *source == Source::Machine);
+        if left_over {
+            return;
+        }
         let name = peer.about.name.clone();
         self.tell_unreachable(Some(node), name, failure, attempts);
     }
@@ -435,5 +453,12 @@ fn foreign_because(about: &NodeRecord, namespace: &str) -> String {
             "it is in the namespace {:?}, we are in {namespace:?}",
             about.namespace
         )
+    }
+}
+
+fn is_link_local(address: &SocketAddr) -> bool {
+    match address.ip() {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
     }
 }

@@ -6,7 +6,7 @@ use crate::net::{MS, Net, SEC};
 
 #[test]
 fn nobody_is_suspected_in_400_seconds_of_quiet() {
-    for seed in 0..10 {
+    for seed in 0..4 {
         let mut net = Net::new(seed);
         // Ids are random, so both orders of joining occur.
         for _ in 0..6 {

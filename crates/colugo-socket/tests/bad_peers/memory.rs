@@ -123,7 +123,7 @@ struct Echo(Arc<OnceLock<RouterSocket>>);
 impl Handler for Echo {
     fn message(&mut self, peer: &Arc<Peer>, message: MessageRef<'_>) {
         if let Some(router) = self.0.get() {
-            let _ = router.send_to(peer.id(), &message.to_message());
+            let _ = router.send_to(peer.id(), message.to_message());
         }
     }
 }

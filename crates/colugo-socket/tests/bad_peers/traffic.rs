@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::sync::mpsc::channel;
+use std::time::Instant;
 
 use colugo_socket::{
     Bytes, DealerSocket, Endpoint, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket,
@@ -79,6 +80,29 @@ fn one_cancel_ends_two_subscriptions() {
         (publisher.send("end").unwrap().queued == 1).then_some(())
     });
     assert_eq!(publisher.send("a1").unwrap().queued, 0);
+}
+
+/// A publisher that counts, as RFC 29 has it, would need two CANCELs where it was told twice.
+#[test]
+fn a_subscription_made_during_the_handshake_is_told_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = Endpoint::tcp(listener.local_addr().unwrap());
+    for _ in 0..200 {
+        let subscriber = SubSocket::new().unwrap();
+        subscriber.connect(&endpoint).unwrap();
+        let mut raw = Raw::accept(&listener);
+        std::thread::scope(|scope| {
+            scope.spawn(|| raw.shake("PUB", 1));
+            let deadline = Instant::now() + PATIENCE;
+            while subscriber.peers().is_empty() && Instant::now() < deadline {}
+            subscriber.subscribe("a").unwrap();
+        });
+        subscriber.subscribe("end").unwrap();
+        assert_eq!(raw.frame().1, b"\x09SUBSCRIBEa");
+        assert_eq!(raw.frame().1, b"\x09SUBSCRIBEend");
+        // First, or it might dial again and be taken for the next.
+        drop(subscriber);
+    }
 }
 
 #[test]

@@ -56,7 +56,9 @@ pub(crate) struct ControlConfig {
 #[non_exhaustive]
 pub(crate) enum ControlError {
     /// The control port could not be opened.
-    #[error("can't listen for other nodes at {address}: {source}")]
+    #[error(
+        "can't listen for other nodes at {address}: {source}; choose another address with `listen`"
+    )]
     Listen {
         /// The address that was asked for.
         address: SocketAddr,

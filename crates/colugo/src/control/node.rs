@@ -41,6 +41,7 @@ pub(super) struct NodeControl {
     mdns: Arc<Mdns>,
     address: SocketAddr,
     interfaces: Vec<String>,
+    discovery: bool,
     fixed: Vec<(String, u16)>,
     brain: Mutex<Brain>,
     wants: Mutex<HashMap<WantId, OnMatch>>,
@@ -100,6 +101,7 @@ impl NodeControl {
             mdns: thread.mdns().clone(),
             address,
             interfaces: config.interfaces.clone(),
+            discovery: config.discovery,
             fixed,
             brain: Mutex::new(brain),
             wants: Mutex::default(),
@@ -161,6 +163,12 @@ impl NodeControl {
     pub(super) fn graph(&self) -> GraphSnapshot {
         let mut snapshot = lock(&self.brain).snapshot();
         snapshot.interfaces = Interfaces::now().infos(&self.interfaces);
+        if !self.discovery {
+            snapshot
+                .interfaces
+                .iter_mut()
+                .for_each(|info| info.used = false);
+        }
         snapshot
     }
 

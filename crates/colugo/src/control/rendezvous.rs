@@ -36,7 +36,7 @@ impl Rendezvous {
         host: &str,
         at: SocketAddr,
     ) -> io::Result<Self> {
-        let directory = directory(namespace)?;
+        let directory = base().join(network()).join(namespace.as_str());
         let mut lines = String::new();
         for (key, value) in NodeRecord::txt(Version::OURS, namespace, name, host) {
             lines.push_str(&format!("{key}={}\n", value.replace(['\n', '\r'], " ")));
@@ -87,6 +87,11 @@ impl Rendezvous {
         (came, gone)
     }
 
+    #[cfg(test)]
+    pub(super) fn has_file(&self) -> bool {
+        self.directory.join(self.own.to_string()).exists()
+    }
+
     /// Removes the file of a node that nobody answers for any more.
     pub(super) fn remove_stale(&mut self, node: NodeId) -> bool {
         let known = self.known.remove(&node);
@@ -97,6 +102,12 @@ impl Rendezvous {
     }
 
     fn write(&self) -> io::Result<()> {
+        // A node that leaves removes directories that are empty, maybe right after we have made them.
+        self.try_write().or_else(|_| self.try_write())
+    }
+
+    fn try_write(&self) -> io::Result<()> {
+        create(&self.directory)?;
         // Renamed into place, so that nobody reads half of it.
         let unfinished = self.directory.join(format!("{}.new", self.own));
         let mut file = fs::File::create(&unfinished)?;
@@ -110,6 +121,12 @@ impl Rendezvous {
 impl Drop for Rendezvous {
     fn drop(&mut self) {
         let _ = fs::remove_file(self.directory.join(self.own.to_string()));
+        // The namespace's, the network's, the user's: as far as nobody else is in them.
+        for directory in self.directory.ancestors().take(3) {
+            if fs::remove_dir(directory).is_err() {
+                break;
+            }
+        }
     }
 }
 
@@ -131,27 +148,28 @@ fn read(path: &Path, node: NodeId) -> Option<NodeRecord> {
     NodeRecord::parse(&node.to_string(), txt, [address]).ok()
 }
 
-fn directory(namespace: &Namespace) -> io::Result<PathBuf> {
+fn base() -> PathBuf {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR")
         .map(PathBuf::from)
         .filter(|path| path.is_dir());
-    let base = runtime
-        .unwrap_or_else(std::env::temp_dir)
-        .join(format!("colugo-{}", user()));
+    let base = runtime.unwrap_or_else(std::env::temp_dir);
+    base.join(format!("colugo-{}", user()))
+}
+
+fn create(directory: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    let directory = base.join(network()).join(namespace.as_str());
-    builder.create(&directory)?;
+    builder.create(directory)?;
     // In a directory for everybody the name may have been taken by somebody else.
-    if !fs::symlink_metadata(&base)?.is_dir() {
-        return Err(io::Error::new(
+    match directory.ancestors().nth(2).map(fs::symlink_metadata) {
+        Some(Ok(base)) if base.is_dir() => Ok(()),
+        _ => Err(io::Error::new(
             io::ErrorKind::NotADirectory,
             "the rendezvous directory is no directory",
-        ));
+        )),
     }
-    Ok(directory)
 }
 
 #[cfg(unix)]
@@ -183,17 +201,12 @@ fn user() -> String {
     name.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-/// A word for the network that this process sees.
+/// A word for the network that this process sees: its namespace, on this machine, since it was started.
 fn network() -> String {
-    let link = fs::read_link("/proc/self/ns/net").unwrap_or_default();
-    let digits: String = link
-        .to_string_lossy()
-        .chars()
-        .filter(char::is_ascii_digit)
-        .collect();
-    if digits.is_empty() {
-        "net".to_owned()
-    } else {
-        digits
-    }
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let namespace = fs::read_link("/proc/self/ns/net").unwrap_or_default();
+    let namespace = namespace.to_string_lossy();
+    let boot: String = boot.chars().take(8).collect();
+    let number: String = namespace.chars().filter(char::is_ascii_digit).collect();
+    format!("net-{boot}-{number}")
 }

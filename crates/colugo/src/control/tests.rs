@@ -11,6 +11,7 @@ use colugo_graph::{
 };
 use colugo_zmtp::{Handshake, HandshakeConfig, SocketType, put_frame};
 
+use super::rendezvous::Rendezvous;
 use super::{Control, ControlConfig, ControlError, GraphEvent, Match};
 
 /// Longer than anything here takes.
@@ -156,6 +157,35 @@ fn nodes_of_one_machine_find_each_other() {
             endpoint
         })
     );
+}
+
+#[test]
+fn a_node_that_was_killed_leaves_a_file_and_the_next_one_removes_it() {
+    let namespace = namespace();
+    let dead = NodeId(random());
+    // Nobody listens there any more.
+    let at = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let mut left_over = Rendezvous::enter(&namespace, dead, "dead", "", at).unwrap();
+    let node = Node::start(&namespace, &[], true);
+    let unreachable = |event: &GraphEvent| matches!(event, GraphEvent::Graph(Event::NodeUnreachable { node: Some(node), .. }) if *node == dead);
+    node.until("it was tried", unreachable);
+    let end = Instant::now() + DEADLINE;
+    while left_over.has_file() {
+        assert!(Instant::now() < end, "the file stays");
+        std::thread::yield_now();
+    }
+    // Whoever is alive is seen, and leaves again.
+    let (came, _) = left_over.scan();
+    assert_eq!(
+        came.iter().map(|record| record.node).collect::<Vec<_>>(),
+        [node.id]
+    );
+    node.control.close();
+    let (_, gone) = left_over.scan();
+    assert_eq!(gone, [node.id]);
 }
 
 #[test]

@@ -131,6 +131,7 @@ impl VirtualSocket {
             Inlet::Inline(receiver) => {
                 self.note_received(true);
                 receiver.message(message.link(), MessageRef::from(&message));
+                receiver.batch_end();
             }
         });
     }
@@ -479,7 +480,7 @@ impl DataSocket for VirtualSocket {
         stats.dropped = own.dropped;
     }
 
-    fn close(&self, _: Duration) -> bool {
+    fn close(&self, _: Duration, _: Duration) -> bool {
         let bound = {
             let mut state = lock(&self.state);
             state.closed = true;

@@ -107,6 +107,10 @@ impl World for VirtualWorld {
         Ok(VirtualSocket::open(&self.net, self.node, spec))
     }
 
+    fn listen_host(&self) -> &'static str {
+        "*"
+    }
+
     fn announce(&self, topic: &Topic, kind: Kind, port: u16, encoding: &str) -> u64 {
         let id = self.net.fresh_id();
         let announced = Announced {

@@ -1,8 +1,10 @@
 //! Everything that needs several nodes: on the virtual network first, then over real sockets. One binary, one scenario a file.
 
 mod callbacks;
+mod children;
 mod closing;
 mod errors;
+mod foreign;
 mod patterns;
 mod publish;
 mod real_calls;
