@@ -2,6 +2,7 @@
 //!
 //! The runner starts this program again for each side of a run. Rows and what they must reach: `--list`.
 
+mod calls;
 mod catalogue;
 mod child;
 mod courses;
@@ -18,9 +19,11 @@ mod roles;
 mod row;
 mod socket_side;
 mod stats;
+mod streams;
 mod suite;
 mod table;
 mod tcp_side;
+mod times;
 mod zmq_side;
 
 use std::process::ExitCode;

@@ -212,7 +212,7 @@ pub(crate) struct PubArgs {
     /// So many a second
     #[arg(short = 'r', long, value_name = "HZ", value_parser = rate)]
     pub(crate) rate: Option<f64>,
-    /// Wait for so many subscribers first [default: 1; with --rate 0]
+    /// Wait for so many subscribers first [default: 1, or 0 if --rate is given]
     #[arg(short = 'w', long, value_name = "N")]
     pub(crate) wait_subscribers: Option<usize>,
     /// How long to wait for them

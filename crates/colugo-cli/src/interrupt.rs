@@ -12,6 +12,9 @@ use crate::exit::Failure;
 /// How often a thread that waits for something else looks here.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// A shell reports a process that a signal ended as this and the signal's number.
+const EXIT_SIGNAL: i32 = 128;
+
 /// Set by the first signal, for ever.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupt(Arc<AtomicBool>);
@@ -22,7 +25,11 @@ impl Interrupt {
         let flag = Arc::new(AtomicBool::new(false));
         let register = |signal| -> io::Result<()> {
             // In this order: the first signal finds the flag unset, and sets it.
-            signal_hook::flag::register_conditional_default(signal, flag.clone())?;
+            signal_hook::flag::register_conditional_shutdown(
+                signal,
+                EXIT_SIGNAL + signal,
+                flag.clone(),
+            )?;
             signal_hook::flag::register(signal, flag.clone())?;
             Ok(())
         };

@@ -4,22 +4,22 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use colugo_graph::{Kind, Topic};
 use colugo_socket::{LinkId, Overflow};
 
+use crate::connected::{ConnectCallback, Connected};
 use crate::core::{Closable, Core, DROP_WAIT, LINGER};
 use crate::error::{BuildError, WaitError};
 use crate::event::Event;
-use crate::executor::{Task, Work, in_inline};
+use crate::executor::in_inline;
 use crate::peer::{Links, Peer};
 use crate::stats::{Counters, Stats};
-use crate::sync::{Queue, lock};
+use crate::sync::lock;
+use crate::timers::Timed;
 use crate::transport::{DataSocket, Found, LinkObserver, Receive, Role, SocketSpec};
-
-pub(crate) type ConnectCallback = Box<dyn FnMut(&Peer) + Send>;
 
 /// What the builders of all handles can be told.
 #[derive(Default)]
@@ -102,6 +102,8 @@ pub(crate) struct Handle {
     socket: OnceLock<Arc<dyn DataSocket>>,
     endpoints: Mutex<Vec<String>>,
     place: Mutex<Place>,
+    /// Publishers that were withdrawn, and when to hang up on them.
+    leaving: Mutex<Vec<(String, Instant)>>,
     /// What the user had it dial.
     dialled: OnceLock<Vec<String>>,
     connected: Option<Arc<Connected>>,
@@ -158,6 +160,7 @@ impl Handle {
             socket: OnceLock::new(),
             endpoints: Mutex::default(),
             dialled: OnceLock::new(),
+            leaving: Mutex::default(),
             place: Mutex::new(Place {
                 owned,
                 ..Place::default()
@@ -249,16 +252,44 @@ impl Handle {
     }
 
     /// A publisher or server is there, or is gone.
-    fn found(&self, found: &Found) {
+    fn found(self: &Arc<Self>, found: &Found) {
         let Some(socket) = self.socket() else { return };
         if found.here {
+            lock(&self.leaving).retain(|(endpoint, _)| *endpoint != found.endpoint);
             if let Err(error) = socket.connect(&found.endpoint) {
                 tracing::debug!(handle = &*self.label, endpoint = found.endpoint, %error, "what was found can't be dialled");
             }
         } else if let Some(on_lost) = self.on_lost.get() {
             on_lost(found);
         } else {
-            socket.disconnect(&found.endpoint);
+            self.lose(&found.endpoint);
+        }
+    }
+
+    /// A publisher is gone. What it sent may still be on its way: the link ends when the publisher ends it, or after a while.
+    fn lose(self: &Arc<Self>, endpoint: &str) {
+        let connected = self.links.list().iter().any(|peer| is_at(peer, endpoint));
+        if connected && let Some(due) = self.core.world.deadline(LINGER) {
+            lock(&self.leaving).push((endpoint.to_owned(), due));
+            let weak: Weak<Self> = Arc::downgrade(self);
+            self.core.world.at(due, weak);
+        } else if let Some(socket) = self.socket() {
+            socket.disconnect(endpoint);
+        }
+    }
+
+    /// Hangs up on those of the leaving that `which` names.
+    fn hang_up(&self, which: impl Fn(&str, Instant) -> bool) {
+        let gone: Vec<_> = {
+            let mut leaving = lock(&self.leaving);
+            leaving
+                .extract_if(.., |(endpoint, due)| which(endpoint, *due))
+                .collect()
+        };
+        for (endpoint, _) in gone {
+            if let Some(socket) = self.socket() {
+                socket.disconnect(&endpoint);
+            }
         }
     }
 
@@ -417,6 +448,7 @@ impl Handle {
     /// A link is gone.
     pub(crate) fn link_down(&self, link: LinkId, reason: &str) {
         if let Some(peer) = self.links.down(link) {
+            self.hang_up(|endpoint, _| is_at(&peer, endpoint));
             tracing::debug!(handle = &*self.label, link = %peer.link, reason, "disconnected");
             self.core.events.emit(Event::PeerDisconnected {
                 handle: self.label.clone(),
@@ -454,11 +486,27 @@ impl Handle {
     /// Withdraws, drains and ends the links. True: all was sent.
     pub(crate) fn shut(&self, linger: Duration, wait: Duration) -> bool {
         self.withdraw();
-        let drained = self.socket().is_none_or(|socket| socket.close(linger, wait));
+        let drained = self
+            .socket()
+            .is_none_or(|socket| socket.close(linger, wait));
         self.closed.store(true, Ordering::Release);
         self.links.changed.notify();
         drained
     }
+}
+
+impl Timed for Handle {
+    fn fire(self: Arc<Self>, now: Instant) {
+        self.hang_up(|_, due| due <= now);
+    }
+}
+
+/// Whether we dialled that peer there.
+fn is_at(peer: &Peer, endpoint: &str) -> bool {
+    let addr = endpoint
+        .strip_prefix("tcp://")
+        .and_then(|addr| addr.parse().ok());
+    peer.outgoing && addr.is_some() && peer.addr == addr
 }
 
 impl Closable for Handle {
@@ -499,55 +547,6 @@ impl LinkObserver for WeakObserver {
         if let Some(handle) = self.0.upgrade() {
             handle.link_down(link, reason);
         }
-    }
-}
-
-/// Peers not yet told to `on_connect`; more than these at once are not all told.
-const CONNECTED_MAX: usize = 1024;
-
-/// Calls `on_connect` where callbacks run.
-struct Connected {
-    core: Weak<Core>,
-    label: Arc<str>,
-    peers: Queue<Arc<Peer>>,
-    callback: Mutex<ConnectCallback>,
-    task: OnceLock<Arc<Task>>,
-}
-
-impl Connected {
-    fn new(core: &Arc<Core>, label: Arc<str>, callback: ConnectCallback) -> Arc<Self> {
-        let this = Arc::new(Self {
-            core: Arc::downgrade(core),
-            label: label.clone(),
-            peers: Queue::new(CONNECTED_MAX),
-            callback: Mutex::new(callback),
-            task: OnceLock::new(),
-        });
-        let work: Weak<Self> = Arc::downgrade(&this);
-        let _ = this.task.set(Task::new(&core.executor, label, work));
-        this
-    }
-
-    fn push(&self, peer: Arc<Peer>) {
-        self.peers.push(peer);
-        if let Some(task) = self.task.get() {
-            task.schedule();
-        }
-    }
-}
-
-impl Work for Connected {
-    fn run(&self, budget: usize) -> bool {
-        let Some(core) = self.core.upgrade() else {
-            return false;
-        };
-        for _ in 0..budget {
-            let Some(peer) = self.peers.pop() else {
-                return false;
-            };
-            core.contain(&self.label, None, || lock(&self.callback)(&peer));
-        }
-        true
     }
 }
 

@@ -107,6 +107,7 @@ mod builder;
 mod callbacks;
 mod client_core;
 mod codec;
+mod connected;
 mod control;
 mod core;
 mod error;

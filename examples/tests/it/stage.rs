@@ -30,7 +30,8 @@ impl Stage {
         let mut command = Command::new(built(&format!("examples/{example}")));
         command
             .args(arguments)
-            .env("COLUGO_NAMESPACE", &self.namespace);
+            .env("COLUGO_NAMESPACE", &self.namespace)
+            .env("COLUGO_LOG", "error");
         Program::start(&mut command)
     }
 
@@ -86,7 +87,8 @@ impl Stage {
             return colugo_testkit::skipped("`colugo node list` is not asked: not built", remedy);
         }
         let listed = Command::new(command)
-            .args(["node", "list", "--json", "--namespace", &self.namespace])
+            .args(["node", "list", "--json", "--wait", "30"])
+            .args(["--namespace", &self.namespace])
             .output();
         let listed = String::from_utf8(listed.unwrap().stdout).unwrap();
         assert!(listed.contains("watcher"), "{listed}");

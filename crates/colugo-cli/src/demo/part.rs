@@ -26,6 +26,8 @@ const CALL_EVERY: Duration = Duration::from_millis(5);
 const QUEUE: usize = 10_000;
 /// How long a subscriber listens after it was asked to end: all was sent before that.
 const LAST_WAIT: Duration = Duration::from_millis(200);
+/// How long the last messages may take.
+const CLOSE_MAX: Duration = Duration::from_secs(4);
 /// How long waits last before the end is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -45,7 +47,7 @@ pub(crate) fn run(network: &NetworkArgs, args: &DemoPartArgs) -> Outcome {
         Role::Server => part.serve(&node)?,
         Role::Client => part.call(&node)?,
     }
-    node.close().wait().map_err(Failure::new)?;
+    close(&node)?;
     part.report.done = true;
     part.tell()?;
     Ok(Exit::Done)
@@ -81,7 +83,7 @@ impl Part {
             }
         }
         // While the publisher is there: to drop it waits for its queues only a moment.
-        node.close().wait().map_err(Failure::new)
+        close(node)
     }
 
     fn subscribe(&mut self, node: &Node) -> Result<(), Failure> {
@@ -210,6 +212,11 @@ impl Report {
     fn measured_if(self, due: bool, latencies: &Latencies) -> Self {
         if due { self.measured(latencies) } else { self }
     }
+}
+
+/// Ends the node; the machine may be busy with the other five.
+fn close(node: &Node) -> Result<(), Failure> {
+    node.close().timeout(CLOSE_MAX).wait().map_err(Failure::new)
 }
 
 /// Disconnected at the end of the standard input.

@@ -1,6 +1,8 @@
 //! Nodes that come, leave, are killed, stand still, and come back at other ports: what the others see of it, and when.
 
-use crate::figure::took;
+use std::net::{Ipv6Addr, TcpListener};
+
+use crate::figure::{now, took};
 use crate::peer::Peer;
 use crate::place::Place;
 
@@ -42,7 +44,9 @@ fn a_node_that_is_killed_is_noticed_and_its_successor_at_another_port_is_found()
         "one machine: a killed node is noticed after",
         watcher.sees("left", "publisher") - killed,
     );
-    let started = crate::figure::now();
+    // Somebody else has its port meanwhile, who does not answer.
+    let _port = TcpListener::bind((Ipv6Addr::UNSPECIFIED, publisher.control_port())).unwrap();
+    let started = now();
     let mut successor = self::publisher(&place);
     let joined = watcher.sees("joined", "publisher") - started;
     took(

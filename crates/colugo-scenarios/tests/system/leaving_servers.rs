@@ -87,3 +87,26 @@ fn requests_of_a_killed_server_end_with_disconnected_at_once_and_others_go_on() 
         server.leave();
     }
 }
+
+#[test]
+fn requests_of_a_server_that_stands_still_end_when_it_is_given_up_and_it_serves_again_when_it_goes_on()
+ {
+    let place = Place::new();
+    let (mut client, servers) = scene(&place);
+    client.ask(json!({"do": "call", "topic": "q", "count": 3}));
+    let stopped = servers[2].signal("STOP");
+    client.ask(json!({"do": "start", "topic": "q", "count": 30}));
+    let ended = client.ended("q", 30);
+    assert_eq!(ended["replies"], json!({"s0": 10, "s1": 10}), "{ended}");
+    assert_eq!(ended["errors"], json!({"Disconnected": 10}), "{ended}");
+    let time = Duration::from_nanos(ended["failed_ns"].as_u64().unwrap()) - stopped;
+    took("ten requests of a stopped server have ended after", time);
+    servers[2].signal("CONT");
+    client.wait_for("q", 3);
+    let ended = client.ask(json!({"do": "call", "topic": "q", "count": 30}));
+    assert_eq!(
+        (&ended["ended"], &ended["errors"]),
+        (&json!(30), &json!({})),
+        "{ended}"
+    );
+}

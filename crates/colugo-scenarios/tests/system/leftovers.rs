@@ -23,6 +23,7 @@ fn left() -> (usize, usize) {
 fn leaves_nothing(what: &str, work: impl FnOnce() -> Done) -> Done {
     let before = left();
     work()?;
+    let _witness = Witness;
     wait_until(
         &format!("the end of the threads and descriptors of {what}"),
         || {
@@ -31,6 +32,20 @@ fn leaves_nothing(what: &str, work: impl FnOnce() -> Done) -> Done {
         },
     );
     Ok(())
+}
+
+/// Says what is there when a test fails.
+struct Witness;
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+            let names =
+                tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+            eprintln!("{:?}: {:?}", left(), names.collect::<Vec<_>>());
+        }
+    }
 }
 
 /// Two nodes with all kinds of handles at work; they are dropped in the order that the number says.

@@ -170,8 +170,6 @@ fn a_node_that_was_killed_leaves_a_file_and_the_next_one_removes_it() {
         .unwrap();
     let mut left_over = Rendezvous::enter(&namespace, dead, "dead", "", at).unwrap();
     let node = Node::start(&namespace, &[], true);
-    let unreachable = |event: &GraphEvent| matches!(event, GraphEvent::Graph(Event::NodeUnreachable { node: Some(node), .. }) if *node == dead);
-    node.until("it was tried", unreachable);
     let end = Instant::now() + DEADLINE;
     while left_over.has_file() {
         assert!(Instant::now() < end, "the file stays");

@@ -1,4 +1,4 @@
-"""Prints each node record that python-zeroconf resolves, one JSON object a line, until its standard input ends."""
+"""Prints what python-zeroconf sees of the node with the id given, one JSON object a line, until its standard input ends."""
 
 import json
 import sys
@@ -10,6 +10,9 @@ TYPE = "_colugo-node._tcp.local."
 
 class Printer(ServiceListener):
     def add_service(self, zeroconf, type_, name):
+        # Others come and go meanwhile; to wait for the records of one that has gone takes three seconds.
+        if not name.startswith(sys.argv[1]):
+            return
         info = zeroconf.get_service_info(type_, name)
         if info:
             txt = {key.decode(): (value or b"").decode() for key, value in info.properties.items()}
@@ -20,7 +23,8 @@ class Printer(ServiceListener):
         self.add_service(zeroconf, type_, name)
 
     def remove_service(self, zeroconf, type_, name):
-        print(json.dumps({"gone": name}), flush=True)
+        if name.startswith(sys.argv[1]):
+            print(json.dumps({"gone": name}), flush=True)
 
 
 zeroconf = Zeroconf()

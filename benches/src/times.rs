@@ -1,0 +1,88 @@
+//! The rows of what happens once, or by the clock.
+
+use crate::Result;
+use crate::courses;
+use crate::harness::{Harness, Part};
+use crate::report::Report;
+use crate::row::{Better, Row};
+use crate::suite::{Contender, Suite, Trial};
+
+/// How long things take that happen once: nobody to be held against.
+pub fn times() -> Suite {
+    let mut suite = Suite {
+        contenders: Vec::new(),
+        rows: Vec::new(),
+    };
+    let mut add = |name, about, course: fn(&Harness) -> Result<Report>| {
+        suite.contenders.push(Contender {
+            group: name,
+            label: String::new(),
+            trial: Trial::Course(course),
+        });
+        suite
+            .rows
+            .push(Row::new(name, about, "ms", "ms", Better::Less).alone(name));
+    };
+    add("cold", "exec to a node that can be found", courses::cold);
+    add(
+        "find",
+        "a subscriber's exec to its first message, the publisher already there, on this machine",
+        courses::find,
+    );
+    add(
+        "leave-clean",
+        "a node's goodbye to another node's knowing",
+        courses::leave_cleanly,
+    );
+    add(
+        "leave-kill",
+        "kill -9 of a node to another node's knowing",
+        courses::leave_killed,
+    );
+    add(
+        "leave-stop",
+        "kill -STOP of a node to another node's knowing",
+        courses::leave_stopped,
+    );
+    add(
+        "restart",
+        "exec of a publisher in a killed one's place, at another port, to its first message",
+        courses::restart,
+    );
+    add(
+        "disconnect",
+        "kill -9 of a server to the end of its ten requests (lost: not with Disconnected)",
+        courses::disconnect,
+    );
+    for row in &mut suite.rows {
+        (row.must, row.goal) = match row.name {
+            "cold" => (Some(20.0), Some(8.0)),
+            "find" => (Some(100.0), Some(30.0)),
+            _ => (None, None),
+        };
+    }
+    suite
+}
+
+pub fn repeater() -> Suite {
+    let solo = |group, label: &str, role| Contender {
+        group,
+        label: label.to_owned(),
+        trial: Trial::Solo(Part::new(role)),
+    };
+    let row = |name, about, metric| Row::new(name, about, "µs", metric, Better::Less);
+    Suite {
+        contenders: vec![
+            solo("ours", "", "node.repeat"),
+            solo("theirs", "bare thread", "thread.repeat"),
+        ],
+        rows: vec![
+            row(
+                "repeater",
+                "lateness of a 1 kHz repeater's ticks: p50",
+                "p50_us",
+            ),
+            row("repeater-p99", "the same: p99", "p99_us"),
+        ],
+    }
+}
