@@ -13,6 +13,10 @@ use crate::{DialFailure, Event, FixedPeerInfo, LeaveReason, NodeId, NodeRecord, 
 /// The node with the higher id waits this long for the other to dial, where both learn of each other alike.
 const COURTESY: Duration = Duration::from_millis(250);
 
+/// A node that has been there for so long does not wait: the other is new, and the answer to its question may come late. Measured
+/// between two hosts, half of all meetings took 260 to 350 ms for want of this, instead of 8 to 78 ms.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// A node shows its addresses one after another, and those that mean nothing beyond one cable may come first.
 const GATHERING: Duration = Duration::from_millis(30);
 
@@ -142,7 +146,8 @@ impl Brain {
                 return;
             }
         }
-        let we_are_first = self.config.node < node;
+        let settled = now.saturating_duration_since(self.started) >= SETTLED;
+        let we_are_first = self.config.node < node || settled;
         let peer = self
             .peers
             .entry(node)

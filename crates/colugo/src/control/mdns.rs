@@ -191,10 +191,13 @@ impl Mdns {
         let Some(daemon) = daemon else {
             return;
         };
-        if let Ok(unregistered) = daemon.unregister(&format!("{node}.{SERVICE_TYPE}")) {
+        // Both before anything is waited for: the wait may be cut short, and a daemon that is not told to end never does.
+        let unregistered = daemon.unregister(&format!("{node}.{SERVICE_TYPE}"));
+        let down = last.then(|| daemon.shutdown());
+        if let Ok(unregistered) = unregistered {
             let _ = unregistered.recv_async().await;
         }
-        if last && let Ok(down) = daemon.shutdown() {
+        if let Some(Ok(down)) = down {
             let _ = down.recv_async().await;
         }
     }
