@@ -61,9 +61,11 @@ impl Runtime {
             .name("colugo-data".into())
             .spawn(move || {
                 ON_DATA_THREAD.with(|on| on.set(true));
-                let built = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build();
+                let built = spare_descriptors().and_then(|()| {
+                    tokio::runtime::Builder::new_current_thread()
+                        .enable_all()
+                        .build()
+                });
                 match built {
                     Ok(runtime) => {
                         let _ = started.send(Ok(runtime.handle().clone()));
@@ -95,6 +97,16 @@ impl Runtime {
     pub(crate) fn flusher(&self) -> &Arc<Flusher> {
         &self.flusher
     }
+}
+
+/// Making a runtime panics without descriptors, where some other crate switched tokio's signals on.
+fn spare_descriptors() -> std::io::Result<()> {
+    #[cfg(unix)]
+    let _spare = [(); 3]
+        .map(|()| std::os::unix::net::UnixStream::pair())
+        .into_iter()
+        .collect::<std::io::Result<Vec<_>>>()?;
+    Ok(())
 }
 
 impl Drop for Runtime {

@@ -13,7 +13,9 @@ use crate::core::Closable;
 use crate::executor::{InlineGuard, Task, Work};
 use crate::handle::Handle;
 use crate::peer::Peer;
-use crate::pending::{Assigned, Begun, Failure, Notice, Outcome, Pending, ReplyCallback, Waiter};
+use crate::pending::{
+    Assigned, Begun, Failure, Notice, Outcome, Pending, ReplyCallback, Start, Waiter,
+};
 use crate::stats::count;
 use crate::sync::lock;
 use crate::timers::Timed;
@@ -38,6 +40,9 @@ impl Body<'_> {
 
 /// Asking for the process id costs as much as the rest of a request: only waits that take longer than this look whether the process was forked.
 const FORK_CHECK: Duration = Duration::from_millis(100);
+
+/// Longer times than clocks can tell are as good as this one.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How long a request may take, from now.
 #[derive(Clone, Copy, Debug)]
@@ -75,42 +80,54 @@ impl ClientCore {
         this
     }
 
-    /// Sends a request, or keeps it until a server is there.
+    /// Sends a request, or keeps it until a server is there. `watch`: the timer ends it in time. If it can't even begin, the waiter comes
+    /// back.
     pub(crate) fn begin(
         &self,
         body: &Body<'_>,
         limits: Limits,
         avoid: Option<NodeId>,
-    ) -> Result<u64, Failure> {
+        waiter: Waiter,
+        watch: bool,
+    ) -> Result<u64, (Failure, Waiter)> {
         let now = self.handle.core.world.now();
-        let forever = now + Duration::from_secs(3600 * 24 * 365);
-        let deadline = now.checked_add(limits.timeout).unwrap_or(forever);
-        let give_up = now.checked_add(limits.server_wait).unwrap_or(forever);
-        let begun = {
+        let at = |time: Duration| now.checked_add(time).unwrap_or(now + FOREVER);
+        let (deadline, give_up) = (at(limits.timeout), at(limits.server_wait));
+        let start = Start {
+            now,
+            deadline,
+            give_up,
+            avoid,
+            waiter,
+            watch,
+        };
+        let (begun, due) = {
             let mut pending = lock(&self.pending);
-            let begun = pending.begin(deadline, give_up, now, avoid);
+            let (begun, due) = pending.begin(start);
             if let Begun::Wait(id) = begun {
                 pending.keep_body(id, body.to_frames());
             }
-            begun
+            (begun, due)
         };
+        self.arm(due);
         match begun {
-            Begun::Failed(failure) => Err(failure),
+            Begun::Failed(failure, waiter) => Err((failure, waiter)),
             Begun::Wait(id) => Ok(id),
             Begun::Send(assigned) => {
                 let id = assigned.id;
                 count(&self.handle.counters.sent);
-                self.transmit(assigned, body).map(|()| id)
+                self.transmit(assigned, body);
+                Ok(id)
             }
         }
     }
 
-    /// Sends; when the link is just gone, by another. An error means that nothing was sent and the request is over.
-    fn transmit(&self, mut assigned: Assigned, body: &Body<'_>) -> Result<(), Failure> {
+    /// Sends; when the link is just gone, by another. What can't be sent ends.
+    fn transmit(&self, mut assigned: Assigned, body: &Body<'_>) {
         loop {
             let id = assigned.id;
             let Err(error) = self.write(&assigned, body) else {
-                return Ok(());
+                return;
             };
             let failure = match error {
                 RawSendError::TooLarge { octets, limit } => Failure::TooLarge { octets, limit },
@@ -125,8 +142,7 @@ impl ClientCore {
                 },
                 _ => Failure::Closed,
             };
-            lock(&self.pending).cancel(id);
-            return Err(failure);
+            return self.end(id, Err(failure));
         }
     }
 
@@ -218,39 +234,13 @@ impl ClientCore {
         None
     }
 
-    /// Calls back with the outcome, now or later.
-    pub(crate) fn on_reply(&self, id: u64, callback: ReplyCallback, inline: bool) {
-        let mut pending = lock(&self.pending);
-        let outcome = match pending.take(id) {
-            Some(outcome) => outcome,
-            None if pending.due(id).is_none() => Err(Failure::Closed),
-            None => {
-                return pending.wait(
-                    id,
-                    if inline {
-                        Waiter::Inline(callback)
-                    } else {
-                        Waiter::Callback(callback)
-                    },
-                );
-            }
-        };
-        drop(pending);
-        self.act(if inline {
-            Notice::CallInline(callback, outcome)
-        } else {
-            Notice::Call(callback, outcome)
-        });
-    }
-
-    /// Calls back for a request that was never sent.
-    pub(crate) fn call(&self, callback: ReplyCallback, inline: bool) {
-        let outcome = Err(Failure::Closed);
-        self.act(if inline {
-            Notice::CallInline(callback, outcome)
-        } else {
-            Notice::Call(callback, outcome)
-        });
+    /// Tells the waiter of a request that could not begin.
+    pub(crate) fn refuse(&self, waiter: Waiter, failure: Failure) {
+        match waiter {
+            Waiter::Callback(callback) => self.act(Notice::Call(callback, Err(failure))),
+            Waiter::Inline(callback) => self.act(Notice::CallInline(callback, Err(failure))),
+            Waiter::Nobody | Waiter::Thread(_) | Waiter::Task(_) => {}
+        }
     }
 
     pub(crate) fn is_done(&self, id: u64) -> bool {
@@ -262,12 +252,6 @@ impl ClientCore {
         let link = lock(&self.pending).link_of(id);
         let peer = link.and_then(|link| self.handle.links.get(link));
         peer.is_some_and(|peer| peer.node == Some(self.handle.core.id))
-    }
-
-    /// Has the timer end the request in time.
-    pub(crate) fn watch(&self, id: u64) {
-        let due = lock(&self.pending).watch(id);
-        self.arm(due);
     }
 
     pub(crate) fn cancel(&self, id: u64) {
@@ -483,11 +467,8 @@ impl Receiver for ClientReceiver {
         let Some(client) = self.client() else { return };
         let ready = lock(&client.pending).link_up(peer.clone());
         for (assigned, body) in ready {
-            let id = assigned.id;
             count(&client.handle.counters.sent);
-            if let Err(failure) = client.transmit(assigned, &Body::Parts(&body)) {
-                client.end(id, Err(failure));
-            }
+            client.transmit(assigned, &Body::Parts(&body));
         }
         client.handle.link_up(peer);
     }

@@ -14,11 +14,13 @@ use bytes::Bytes;
 use colugo_graph::NodeId;
 use colugo_socket::{LinkId, Message as RawMessage};
 
+use crate::codec::EncodeError;
 use crate::peer::Peer;
 
 /// How a request ended without a reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Failure {
+    Encode(EncodeError),
     NoServer,
     TimedOut,
     Refused { code: u16, text: String },
@@ -97,13 +99,25 @@ pub(crate) struct Assigned {
     pub(crate) plain: bool,
 }
 
+/// A request to begin.
+pub(crate) struct Start {
+    pub(crate) now: Instant,
+    pub(crate) deadline: Instant,
+    /// When to stop waiting for a server.
+    pub(crate) give_up: Instant,
+    /// A node whose servers could not answer while the caller waits.
+    pub(crate) avoid: Option<NodeId>,
+    pub(crate) waiter: Waiter,
+    /// Whether `expire` is to end it in time; else the caller does.
+    pub(crate) watch: bool,
+}
+
 /// What became of a request that was asked for.
-#[derive(Debug)]
 pub(crate) enum Begun {
     Send(Assigned),
     /// No server is there; keep the body.
     Wait(u64),
-    Failed(Failure),
+    Failed(Failure, Waiter),
 }
 
 pub(crate) struct Pending {
@@ -136,52 +150,52 @@ impl Pending {
         }
     }
 
-    /// A new request. `avoid`: a node whose servers could not answer while the caller waits.
-    pub(crate) fn begin(
-        &mut self,
-        deadline: Instant,
-        give_up: Instant,
-        now: Instant,
-        avoid: Option<NodeId>,
-    ) -> Begun {
+    /// A new request. Also returns a time to call `expire` at, unless an earlier one is asked for already.
+    pub(crate) fn begin(&mut self, start: Start) -> (Begun, Option<Instant>) {
         if self.closed {
-            return Begun::Failed(Failure::Closed);
+            return (Begun::Failed(Failure::Closed, start.waiter), None);
         }
         if self.live >= self.limit {
-            return Begun::Failed(Failure::Busy);
+            return (Begun::Failed(Failure::Busy, start.waiter), None);
         }
-        if let Some(at) = self.pick(avoid) {
-            let link = self
-                .links
-                .get(at)
-                .map(|link| link.id)
-                .unwrap_or(LinkId::NONE);
-            let id = self.occupy(State::Sent { link }, deadline);
-            return Begun::Send(self.assign(at, id));
-        }
-        let usable = |link: &Link| !link.leaving;
-        if avoid.is_some_and(|node| {
-            self.links
-                .iter()
-                .any(|link| usable(link) && link.peer.node == Some(node))
-        }) {
-            return Begun::Failed(Failure::WouldDeadlock);
-        }
-        if self.links.iter().any(usable) {
-            return Begun::Failed(Failure::Busy);
-        }
-        if give_up <= now {
-            return Begun::Failed(Failure::NoServer);
-        }
-        let id = self.occupy(
-            State::Unsent {
-                body: Vec::new(),
-                give_up,
+        let watch = start.watch;
+        let begun = match self.pick(start.avoid) {
+            Some(at) => {
+                let link = self.links.get(at).map_or(LinkId::NONE, |link| link.id);
+                let id = self.occupy(State::Sent { link }, start.deadline, start.waiter);
+                Begun::Send(self.assign(at, id))
+            }
+            None => match self.why_not_wait(&start) {
+                Some(failure) => Begun::Failed(failure, start.waiter),
+                None => {
+                    let (body, give_up) = (Vec::new(), start.give_up);
+                    let id = self.occupy(
+                        State::Unsent { body, give_up },
+                        start.deadline,
+                        start.waiter,
+                    );
+                    self.unsent.push_back(id);
+                    Begun::Wait(id)
+                }
             },
-            deadline,
-        );
-        self.unsent.push_back(id);
-        Begun::Wait(id)
+        };
+        let due = match &begun {
+            Begun::Send(Assigned { id, .. }) | Begun::Wait(id) if watch => self.watch(*id),
+            _ => None,
+        };
+        (begun, due)
+    }
+
+    /// Why a request for which no link is free should not wait for another server.
+    fn why_not_wait(&self, start: &Start) -> Option<Failure> {
+        let usable = || self.links.iter().filter(|link| !link.leaving);
+        if start.avoid.is_some() && usable().any(|link| link.peer.node == start.avoid) {
+            return Some(Failure::WouldDeadlock);
+        }
+        if usable().next().is_some() {
+            return Some(Failure::Busy);
+        }
+        (start.give_up <= start.now).then_some(Failure::NoServer)
     }
 
     /// Keeps the body of a request that waits for a server.
@@ -384,7 +398,7 @@ impl Pending {
     }
 
     /// Has `expire` end this request in time. Returns a time to call it at, unless an earlier one is asked for already.
-    pub(crate) fn watch(&mut self, id: u64) -> Option<Instant> {
+    fn watch(&mut self, id: u64) -> Option<Instant> {
         let (due, _) = self.due(id)?;
         // Entries of requests that have ended are swept when they are the majority.
         if self.deadlines.len() > 2 * self.live + 64 {
@@ -523,13 +537,14 @@ impl Pending {
             .collect()
     }
 
-    fn occupy(&mut self, state: State, deadline: Instant) -> u64 {
+    fn occupy(&mut self, state: State, deadline: Instant, waiter: Waiter) -> u64 {
         self.live += 1;
         if let Some(index) = self.free.pop()
             && let Some(slot) = self.slots.get_mut(index as usize)
         {
             slot.state = state;
             slot.deadline = deadline;
+            slot.waiter = waiter;
             return id_of(slot.generation, index);
         }
         let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
@@ -537,7 +552,7 @@ impl Pending {
             generation: 1,
             state,
             deadline,
-            waiter: Waiter::Nobody,
+            waiter,
         });
         id_of(1, index)
     }

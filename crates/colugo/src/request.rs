@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use colugo_graph::NodeId;
 
 use crate::client_core::{Body, ClientCore, Limits};
 use crate::codec::Decoder;
@@ -86,7 +87,10 @@ impl<'a, Q: ?Sized, R: Send + 'static> Request<'a, Q, R> {
         let (client, decoder) = (&self.client.core, &self.client.decoder);
         may_wait()?;
         let avoid = deadlocking_node(client);
-        let id = self.send(avoid)?;
+        let id = match self.send(avoid, Waiter::Nobody, false) {
+            Ok(id) => id,
+            Err((failure, _)) => return Err(error_of(client, waited, failure)),
+        };
         surface(client, decoder, waited, client.wait(id))
     }
 
@@ -105,12 +109,9 @@ impl<'a, Q: ?Sized, R: Send + 'static> Request<'a, Q, R> {
     pub fn start(self) -> PendingReply<R> {
         let waited = self.limits;
         let (client, decoder) = (self.client.core.clone(), self.client.decoder.clone());
-        let state = match self.send(None) {
-            Ok(id) => {
-                client.watch(id);
-                State::InFlight(id)
-            }
-            Err(error) => State::Failed(error),
+        let state = match self.send(None, Waiter::Nobody, true) {
+            Ok(id) => State::InFlight(id),
+            Err((failure, _)) => State::Failed(error_of(&client, waited, failure)),
         };
         PendingReply {
             client,
@@ -128,34 +129,49 @@ impl<'a, Q: ?Sized, R: Send + 'static> Request<'a, Q, R> {
         let waited = self.limits;
         let (client, decoder) = (self.client.core.clone(), self.client.decoder.clone());
         let on = Arc::downgrade(&client);
-        match self.send(None) {
-            Ok(id) => {
-                let wrapped = move |outcome: Outcome| match on.upgrade() {
-                    Some(client) => callback(surface(&client, &decoder, waited, outcome)),
-                    None => callback(Err(RequestError::Closed)),
-                };
-                client.on_reply(id, Box::new(wrapped), inline);
-                client.watch(id);
-            }
-            // The outcome handed over is not looked at: what went wrong is known already.
-            Err(error) => client.call(Box::new(move |_| callback(Err(error))), inline),
+        let wrapped = Box::new(move |outcome: Outcome| match on.upgrade() {
+            Some(client) => callback(surface(&client, &decoder, waited, outcome)),
+            None => callback(Err(RequestError::Closed)),
+        });
+        let waiter = if inline {
+            Waiter::Inline(wrapped)
+        } else {
+            Waiter::Callback(wrapped)
+        };
+        if let Err((failure, waiter)) = self.send(None, waiter, true) {
+            client.refuse(waiter, failure);
         }
     }
 
-    fn send(self, avoid: Option<colugo_graph::NodeId>) -> Result<u64, RequestError> {
+    fn send(
+        self,
+        avoid: Option<NodeId>,
+        waiter: Waiter,
+        watch: bool,
+    ) -> Result<u64, (Failure, Waiter)> {
         let Self {
             client,
             payload,
             limits,
         } = self;
-        let begun = match payload {
-            Payload::Value(value) => client.encoder.encode(value, |octets| {
-                client.core.begin(&Body::Slice(octets), limits, avoid)
-            })?,
-            Payload::Bytes(bytes) => client.core.begin(&Body::Parts(&[bytes]), limits, avoid),
-            Payload::Parts(parts) => client.core.begin(&Body::Parts(parts), limits, avoid),
-        };
-        begun.map_err(|failure| error_of(&client.core, limits, failure))
+        let core = &client.core;
+        match payload {
+            Payload::Value(value) => {
+                // Kept out here for the case that the value can't be written.
+                let mut waiter = Some(waiter);
+                let encoded = client.encoder.encode(value, |octets| {
+                    let waiter = waiter.take().unwrap_or_default();
+                    core.begin(&Body::Slice(octets), limits, avoid, waiter, watch)
+                });
+                encoded.unwrap_or_else(|error| {
+                    Err((Failure::Encode(error), waiter.unwrap_or_default()))
+                })
+            }
+            Payload::Bytes(bytes) => {
+                core.begin(&Body::Parts(&[bytes]), limits, avoid, waiter, watch)
+            }
+            Payload::Parts(parts) => core.begin(&Body::Parts(parts), limits, avoid, waiter, watch),
+        }
     }
 }
 
@@ -276,7 +292,7 @@ fn may_wait() -> Result<(), RequestError> {
 }
 
 /// The own node, if its server of this topic can't answer while the caller waits: both run where the node's callbacks do.
-fn deadlocking_node(client: &ClientCore) -> Option<colugo_graph::NodeId> {
+fn deadlocking_node(client: &ClientCore) -> Option<NodeId> {
     let core = &client.handle.core;
     (core.executor.is_current() && core.answers_by_callback(&client.handle.topic))
         .then_some(core.id)
@@ -301,6 +317,7 @@ fn surface<R>(
 fn error_of(client: &ClientCore, limits: Limits, failure: Failure) -> RequestError {
     let topic = client.handle.topic.to_string();
     match failure {
+        Failure::Encode(error) => error.into(),
         Failure::NoServer => RequestError::NoServer {
             topic,
             waited: limits.server_wait.min(limits.timeout),

@@ -68,7 +68,7 @@ fn work(network: Network, order: usize) -> Done {
     a.spawn()?;
     b.spawn()?;
     own.wait_for_server(PATIENCE)?;
-    own.request(b"?").wait()?;
+    own.request(b"?").timeout(PATIENCE).wait()?;
     if network != Network::Peers {
         publisher.wait_for_subscribers(1, PATIENCE)?;
     }

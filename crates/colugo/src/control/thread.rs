@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{JoinHandle, ThreadId};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 
 use super::mdns::Mdns;
@@ -58,11 +58,7 @@ impl ControlThread {
         let thread = std::thread::Builder::new()
             .name("colugo-control".into())
             .spawn(move || {
-                match Builder::new_current_thread()
-                    .enable_io()
-                    .enable_time()
-                    .build()
-                {
+                match spare_descriptors().and_then(|()| make_runtime()) {
                     Ok(runtime) => {
                         let _ = ready.send(Ok(runtime.handle().clone()));
                         runtime.block_on(async {
@@ -109,6 +105,23 @@ impl ControlThread {
     pub(super) fn is_current(&self) -> bool {
         std::thread::current().id() == self.id
     }
+}
+
+fn make_runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+}
+
+/// Making a runtime panics without descriptors, where some other crate switched tokio's signals on.
+fn spare_descriptors() -> io::Result<()> {
+    #[cfg(unix)]
+    let _spare = [(); 3]
+        .map(|()| std::os::unix::net::UnixStream::pair())
+        .into_iter()
+        .collect::<io::Result<Vec<_>>>()?;
+    Ok(())
 }
 
 impl Drop for ControlThread {

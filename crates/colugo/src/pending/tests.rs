@@ -28,12 +28,34 @@ fn reply() -> Outcome {
 fn sent(begun: Begun) -> Assigned {
     match begun {
         Begun::Send(assigned) => assigned,
-        other => panic!("{other:?}"),
+        Begun::Wait(_) => panic!("no link"),
+        Begun::Failed(failure, _) => panic!("{failure:?}"),
+    }
+}
+
+fn start(now: Instant, deadline: Instant, give_up: Instant, avoid: Option<NodeId>) -> Start {
+    Start {
+        now,
+        deadline,
+        give_up,
+        avoid,
+        waiter: Waiter::Nobody,
+        watch: true,
     }
 }
 
 fn begin(pending: &mut Pending, now: Instant) -> Begun {
-    pending.begin(now + SECOND, now + SECOND, now, None)
+    pending
+        .begin(start(now, now + SECOND, now + SECOND, None))
+        .0
+}
+
+fn waiting(begun: Begun) -> u64 {
+    match begun {
+        Begun::Wait(id) => id,
+        Begun::Send(assigned) => panic!("{assigned:?}"),
+        Begun::Failed(failure, _) => panic!("{failure:?}"),
+    }
 }
 
 #[test]
@@ -91,12 +113,11 @@ fn a_plain_router_has_one_request_at_a_time_and_is_dialled_again_after_a_timeout
     assert_eq!(pending.plain_id(link), Some(first.id));
     assert!(matches!(
         begin(&mut pending, now),
-        Begun::Failed(Failure::Busy)
+        Begun::Failed(Failure::Busy, _)
     ));
     pending.finish(first.id, reply());
     assert!(pending.take_done_links().is_empty());
     let second = sent(begin(&mut pending, now));
-    assert!(pending.watch(second.id).is_some());
     pending.expire(now + SECOND);
     assert!(matches!(
         pending.take(second.id),
@@ -126,15 +147,15 @@ fn requests_without_a_server_wait_in_order_and_end_without_one() {
     let now = Instant::now();
     let mut pending = Pending::new(10);
     let ids: Vec<u64> = (0..3)
-        .map(
-            |n| match pending.begin(now + 3 * SECOND, now + SECOND, now, None) {
-                Begun::Wait(id) => {
-                    pending.keep_body(id, vec![Bytes::from(vec![n])]);
-                    id
-                }
-                other => panic!("{other:?}"),
-            },
-        )
+        .map(|n| {
+            let id = waiting(
+                pending
+                    .begin(start(now, now + 3 * SECOND, now + SECOND, None))
+                    .0,
+            );
+            pending.keep_body(id, vec![Bytes::from(vec![n])]);
+            id
+        })
         .collect();
     pending.cancel(ids[1]);
     let ready = pending.link_up(server(1));
@@ -144,17 +165,17 @@ fn requests_without_a_server_wait_in_order_and_end_without_one() {
         .collect();
     assert_eq!(bodies, [(ids[0], 0), (ids[2], 2)]);
     pending.link_down(LinkId::from_u64(1));
-    let late = match pending.begin(now + 3 * SECOND, now + SECOND, now, None) {
-        Begun::Wait(id) => id,
-        other => panic!("{other:?}"),
-    };
-    pending.watch(late);
+    let late = waiting(
+        pending
+            .begin(start(now, now + 3 * SECOND, now + SECOND, None))
+            .0,
+    );
     let (notices, again) = pending.expire(now + SECOND);
     assert!(notices.len() == 1 && again.is_none());
     assert!(matches!(pending.take(late), Some(Err(Failure::NoServer))));
     assert!(matches!(
-        pending.begin(now + SECOND, now, now, None),
-        Begun::Failed(Failure::NoServer)
+        pending.begin(start(now, now + SECOND, now, None)).0,
+        Begun::Failed(Failure::NoServer, _)
     ));
 }
 
@@ -190,13 +211,13 @@ fn the_own_node_is_avoided_where_it_could_not_answer() {
     let mut pending = Pending::new(10);
     pending.link_up(peer(1, "ROUTER", Some(7)));
     assert!(matches!(
-        pending.begin(now + SECOND, now, now, own),
-        Begun::Failed(Failure::WouldDeadlock)
+        pending.begin(start(now, now + SECOND, now, own)).0,
+        Begun::Failed(Failure::WouldDeadlock, _)
     ));
     pending.link_up(peer(2, "ROUTER", Some(8)));
     for _ in 0..3 {
         assert_eq!(
-            sent(pending.begin(now + SECOND, now, now, own)).link,
+            sent(pending.begin(start(now, now + SECOND, now, own)).0).link,
             LinkId::from_u64(2)
         );
     }
@@ -209,8 +230,14 @@ fn times_of_ended_requests_do_not_pile_up() {
     pending.link_up(server(1));
     let mut armed = 0;
     for n in 0..100_000 {
-        let id = sent(pending.begin(now + SECOND + Duration::from_nanos(n), now, now, None)).id;
-        armed += usize::from(pending.watch(id).is_some());
+        let (begun, due) = pending.begin(start(
+            now,
+            now + SECOND + Duration::from_nanos(n),
+            now,
+            None,
+        ));
+        let id = sent(begun).id;
+        armed += usize::from(due.is_some());
         pending.finish(id, reply());
         pending.take(id);
     }
@@ -234,6 +261,6 @@ fn closing_ends_everything() {
     ));
     assert!(matches!(
         begin(&mut pending, now),
-        Begun::Failed(Failure::Closed)
+        Begun::Failed(Failure::Closed, _)
     ));
 }
