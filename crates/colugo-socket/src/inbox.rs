@@ -172,8 +172,12 @@ impl Inbox {
     }
 
     /// The next message, if one is there. `TimedOut`: none is.
+    #[inline]
     pub fn try_recv(&self) -> Result<Message, RecvError> {
-        self.take(&mut lock(&self.front))
+        match self.take_front() {
+            Some(message) => Ok(message),
+            None => self.take(&mut lock(&self.front)),
+        }
     }
 
     /// The next message, as a future. Cancel-safe: a dropped future has taken nothing.

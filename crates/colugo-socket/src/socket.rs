@@ -241,6 +241,12 @@ impl PubSocket {
         self.core.publish(&message.into())
     }
 
+    /// [`send`](Self::send) for who already has an [`Outgoing`]: it is large, and handing it on by value costs more than the queue.
+    #[inline]
+    pub fn publish(&self, message: &Outgoing<'_>) -> Result<Sent, SendError> {
+        self.core.publish(message)
+    }
+
     /// Peers with at least one subscription.
     pub fn subscriber_count(&self) -> usize {
         self.core.subscriber_count()

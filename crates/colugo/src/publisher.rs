@@ -167,7 +167,7 @@ impl<T: ?Sized> Publisher<T> {
     /// The codec can't write it, it is over the limit, or the publisher is closed. A full queue is no error: see [`Sent::dropped`].
     pub fn send(&self, value: &T) -> Result<Sent, SendError> {
         self.encoder
-            .encode(value, |octets| self.outgoing(Outgoing::Slice(octets)))?
+            .encode(value, |octets| self.outgoing(&Outgoing::Slice(octets)))?
     }
 
     /// Sends octets as they are, past the codec. Large ones are not copied.
@@ -175,7 +175,7 @@ impl<T: ?Sized> Publisher<T> {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn send_bytes(&self, payload: impl Into<Bytes>) -> Result<Sent, SendError> {
-        self.outgoing(Outgoing::Owned(payload.into()))
+        self.outgoing(&Outgoing::Owned(payload.into()))
     }
 
     /// Sends one message of several frames, past the codec.
@@ -183,11 +183,11 @@ impl<T: ?Sized> Publisher<T> {
     /// # Errors
     /// As [`send`](Self::send).
     pub fn send_parts(&self, parts: &[Bytes]) -> Result<Sent, SendError> {
-        self.outgoing(Outgoing::Parts(parts))
+        self.outgoing(&Outgoing::Parts(parts))
     }
 
     #[inline]
-    fn outgoing(&self, message: Outgoing<'_>) -> Result<Sent, SendError> {
+    fn outgoing(&self, message: &Outgoing<'_>) -> Result<Sent, SendError> {
         if self.core.blocks && in_inline() {
             return Err(SendError::WouldDeadlock);
         }

@@ -187,8 +187,8 @@ impl DataSocket for Open<kind::Pub> {
     shared!();
 
     #[inline]
-    fn send(&self, message: Outgoing<'_>) -> Result<Sent, SendError> {
-        self.0.send(message)
+    fn send(&self, message: &Outgoing<'_>) -> Result<Sent, SendError> {
+        self.0.publish(message)
     }
 
     fn send_to(&self, _: LinkId, _: &[&[u8]], _: Outgoing<'_>) -> Result<(), SendError> {
@@ -213,7 +213,7 @@ impl DataSocket for Open<kind::Pub> {
 /// The part of sockets that do not publish.
 macro_rules! no_publisher {
     () => {
-        fn send(&self, _: Outgoing<'_>) -> Result<Sent, SendError> {
+        fn send(&self, _: &Outgoing<'_>) -> Result<Sent, SendError> {
             Err(SendError::NoPeer)
         }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -139,6 +140,7 @@ impl<T: Send + 'static> SubscriberBuilder<T> {
             inbox,
             decoder: self.decoder,
             undecoded: Mutex::default(),
+            some_undecoded: AtomicBool::new(false),
         })
     }
 
@@ -256,6 +258,8 @@ pub struct Subscriber<T = Bytes> {
     decoder: Decoder<T>,
     /// What a batch came upon after its first message.
     undecoded: Mutex<VecDeque<DecodeError>>,
+    /// Whether there are any: asked for each message, without the lock.
+    some_undecoded: AtomicBool,
 }
 
 impl<T> Subscriber<T> {
@@ -320,6 +324,7 @@ impl<T> Subscriber<T> {
                 Ok(message) => out.push(message),
                 Err(RecvError::Decode(error)) => {
                     lock(&self.undecoded).push_back(error);
+                    self.some_undecoded.store(true, Ordering::Release);
                     break;
                 }
                 Err(_) => break,
@@ -349,11 +354,16 @@ impl<T> Subscriber<T> {
         received.map_err(|error| not_received(error, timeout.unwrap_or_default()))
     }
 
+    #[inline]
     fn undecoded(&self) -> Result<(), RecvError> {
-        match lock(&self.undecoded).pop_front() {
-            Some(error) => Err(error.into()),
-            None => Ok(()),
+        if !self.some_undecoded.load(Ordering::Acquire) {
+            return Ok(());
         }
+        let mut undecoded = lock(&self.undecoded);
+        let first = undecoded.pop_front();
+        self.some_undecoded
+            .store(!undecoded.is_empty(), Ordering::Release);
+        first.map_or(Ok(()), |error| Err(error.into()))
     }
 
     #[inline]

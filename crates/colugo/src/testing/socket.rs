@@ -381,9 +381,9 @@ impl DataSocket for VirtualSocket {
         self.hang_up(|link| link.endpoint.as_deref() == Some(endpoint));
     }
 
-    fn send(&self, message: Outgoing<'_>) -> Result<Sent, SendError> {
-        self.check(&message)?;
-        let frames = frames_of(&[], message);
+    fn send(&self, message: &Outgoing<'_>) -> Result<Sent, SendError> {
+        self.check(message)?;
+        let frames = frames_of(&[], message.clone());
         let first = frames.first().cloned().unwrap_or_default();
         let sent_ns = super::world::wall_ns(&self.net);
         let (links, meta) = {
