@@ -2,6 +2,7 @@
 //! that what is measured does not begin with finding each other.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -226,94 +227,101 @@ fn calls(spec: &Spec, link: &Link) -> Result<Report> {
         .with("rate", done as f64 / secs))
 }
 
-/// Requests whose replies start the next ones, on the data thread.
+/// Requests whose replies start the next ones, on the data thread. It does no more per request than libzmq's side does: only a
+/// ping-pong is timed one by one.
 struct Chain {
     client: RequestClient,
-    progress: Mutex<Progress>,
-    until: Instant,
+    next: AtomicU64,
+    in_flight: AtomicU64,
+    stopped: AtomicBool,
+    pace: Pace,
     warm: Instant,
+    /// Of a ping-pong.
+    latencies: Option<Mutex<Latencies>>,
     size: usize,
-    over: Sender<Result<Progress>>,
+    over: Sender<Result<()>>,
 }
 
-#[derive(Default)]
-struct Progress {
-    next: u64,
-    done: u64,
-    in_flight: u64,
-    latencies: Latencies,
-}
+/// Requests of a chain are made on the stack.
+const CHAIN_MAX: usize = 256;
 
 impl Chain {
     /// Sends a request; its reply sends another.
     fn ask(self: &Arc<Self>) {
-        let mut payload = vec![0; self.size];
-        let count = {
-            let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-            progress.next += 1;
-            progress.in_flight += 1;
-            progress.next - 1
-        };
+        let mut payload = [0; CHAIN_MAX];
+        let count = self.next.fetch_add(1, Ordering::Relaxed);
         stamp(&mut payload, count);
         let chain = self.clone();
-        let sent = Instant::now();
+        let sent = self.latencies.is_some().then(Instant::now);
         self.client
-            .request(&payload[..])
+            .request(&payload[..self.size])
             .on_reply_inline(move |reply| match reply {
                 Ok(reply) => chain.answered(count, &reply, sent),
                 Err(error) => drop(chain.over.send(Err(error.into()))),
             });
     }
 
-    fn answered(self: &Arc<Self>, count: u64, reply: &Bytes, sent: Instant) {
-        let now = Instant::now();
+    fn answered(self: &Arc<Self>, count: u64, reply: &Bytes, sent: Option<Instant>) {
+        if let (Some(sent), Some(latencies)) = (sent, &self.latencies) {
+            let now = Instant::now();
+            if now > self.warm {
+                let mut latencies = latencies.lock().unwrap_or_else(PoisonError::into_inner);
+                latencies.add(now - sent);
+            }
+        }
         if number(reply) != count {
             let _ = self.over.send(Err("a reply to another request".into()));
             return;
         }
-        let goes_on = now < self.until;
-        {
-            let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-            progress.in_flight -= 1;
-            if goes_on {
-                progress.done += 1;
-                if now > self.warm {
-                    progress.latencies.add(now - sent);
-                }
-            } else if progress.in_flight == 0 {
-                let _ = self.over.send(Ok(std::mem::take(&mut *progress)));
+        if !self.stopped.load(Ordering::Relaxed) {
+            if self.pace.goes_on(count) {
+                return self.ask();
             }
+            self.stopped.store(true, Ordering::Relaxed);
         }
-        if goes_on {
-            self.ask();
+        if self.in_flight.fetch_sub(1, Ordering::Relaxed) == 1 {
+            let _ = self.over.send(Ok(()));
         }
     }
 }
 
 /// Keeps `count` requests in flight: the reply's callback sends the next. One in flight is a ping-pong.
 fn calls_inline(spec: &Spec, link: &Link) -> Result<Report> {
+    let (size, window, duration) = (spec.size()?, spec.count()?, spec.duration()?);
+    if size > CHAIN_MAX {
+        return Err(format!("requests of a chain have at most {CHAIN_MAX} octets").into());
+    }
     let (_node, client) = client(spec, link)?;
     let (over, ended) = channel();
-    let now = Instant::now();
-    let duration = spec.duration()?;
     let usage = Usage::start();
+    let started = Instant::now();
     let chain = Arc::new(Chain {
         client: client.clone(),
-        progress: Mutex::default(),
-        until: now + duration,
-        warm: now + duration / 10,
-        size: spec.size()?,
+        next: AtomicU64::new(0),
+        in_flight: AtomicU64::new(window as u64),
+        stopped: AtomicBool::new(false),
+        pace: Pace::start(duration, size),
+        warm: started + duration / 10,
+        latencies: (window == 1).then(|| Mutex::new(Latencies::new())),
+        size,
         over,
     });
-    for _ in 0..spec.count()? {
+    for _ in 0..window {
         chain.ask();
     }
-    let progress = ended.recv()??;
-    let report = usage.report().with("msgs", progress.done as f64);
-    let mut last = vec![0; spec.size()?];
+    ended.recv()??;
+    let secs = started.elapsed().as_secs_f64();
+    let report = usage.report();
+    let done = chain.next.load(Ordering::Relaxed) as f64;
+    let mut last = vec![0; size];
     stamp(&mut last, u64::MAX);
     client.request(&last[..]).wait()?;
-    Ok(report
-        .with("rate", progress.done as f64 / duration.as_secs_f64())
-        .merge(progress.latencies.report()))
+    let report = report.with("msgs", done).with("rate", done / secs);
+    Ok(match &chain.latencies {
+        Some(latencies) => {
+            let latencies = latencies.lock().unwrap_or_else(PoisonError::into_inner);
+            report.merge(latencies.report())
+        }
+        None => report,
+    })
 }

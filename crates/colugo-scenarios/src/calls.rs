@@ -40,8 +40,10 @@ impl Calls {
         node: &Node,
         topic: &str,
         connect: Vec<String>,
+        timeout_ms: Option<u64>,
     ) -> Result<Self, Box<dyn Error>> {
-        let builder = node.request_client(topic).text().timeout(TIMEOUT);
+        let timeout = timeout_ms.map_or(TIMEOUT, Duration::from_millis);
+        let builder = node.request_client(topic).text().timeout(timeout);
         let builder = connect
             .into_iter()
             .fold(builder, |builder, to| builder.connect(to));

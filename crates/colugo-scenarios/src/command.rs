@@ -30,6 +30,7 @@ pub(crate) enum Command {
         topic: String,
         #[serde(default)]
         connect: Vec<String>,
+        timeout_ms: Option<u64>,
     },
     /// Waits until so many peers of the topic's publisher, or client, are there.
     Wait { topic: String, n: usize },
@@ -53,7 +54,7 @@ pub(crate) enum Command {
     Drop { topic: String },
     /// Tells who is out there, as the node knows it.
     Graph,
-    /// Runs callbacks nowhere for so long, from within one.
+    /// Sleeps in a callback for so long; answers when it has begun.
     Block { ms: u64 },
     /// Opens files until there are no descriptors left.
     Exhaust,

@@ -67,8 +67,12 @@ impl Peer {
                 self.servings.insert(topic, serving);
                 Ok(endpoints.into())
             }
-            Command::Client { topic, connect } => {
-                let calls = Calls::new(&self.node, &topic, connect)?;
+            Command::Client {
+                topic,
+                connect,
+                timeout_ms,
+            } => {
+                let calls = Calls::new(&self.node, &topic, connect, timeout_ms)?;
                 self.calls.insert(topic, calls);
                 Ok(Value::Null)
             }
@@ -93,8 +97,13 @@ impl Peer {
             }
             Command::Graph => Ok(self.graph()),
             Command::Block { ms } => {
-                let blocked = move || std::thread::sleep(Duration::from_millis(ms));
-                self.node.after(Duration::ZERO, blocked)?.detach();
+                let (begun, told) = std::sync::mpsc::channel();
+                let block = move || {
+                    let _ = begun.send(());
+                    std::thread::sleep(Duration::from_millis(ms));
+                };
+                self.node.after(Duration::ZERO, block)?.detach();
+                told.recv_timeout(PATIENCE)?;
                 Ok(Value::Null)
             }
             Command::Exhaust => {

@@ -332,7 +332,11 @@ impl Kicks {
 
     #[inline]
     fn kick(self, alone: bool, out: &Outgoing<'_>) {
-        for (link, pushed) in self.first.into_iter().chain(self.rest) {
+        let Some((first, pushed)) = self.first else {
+            return;
+        };
+        kick(&first, pushed, alone, out);
+        for (link, pushed) in self.rest {
             kick(&link, pushed, alone, out);
         }
     }

@@ -28,6 +28,10 @@ const READ_MIN: usize = 8 << 10;
 const READ_MAX: usize = 256 << 10;
 /// After so long without a read the buffers are given back.
 const COOL_AFTER: Duration = Duration::from_secs(1);
+/// After a read of so many messages more are let come before the next.
+const MANY: usize = 4;
+/// How often the processor is given away meanwhile: half a microsecond each when it is idle.
+const YIELDS: usize = 4;
 /// Reads before the other tasks of the thread get their turn.
 const READS_IN_A_ROW: usize = 8;
 /// Writes before the other tasks of the thread get their turn.
@@ -43,6 +47,8 @@ pub(crate) struct Session {
     read_size: usize,
     read_total: usize,
     cooling: Option<(Pin<Box<Sleep>>, usize)>,
+    /// The last read brought many messages.
+    busy: bool,
     paused: bool,
     want_write: bool,
     closing: bool,
@@ -70,6 +76,7 @@ impl Session {
             read_size: READ_MIN,
             read_total: 0,
             cooling: None,
+            busy: false,
             paused: false,
             want_write: false,
             closing: false,
@@ -123,6 +130,9 @@ impl Session {
                 }
                 self.paused = false;
             }
+            if self.busy {
+                self.gather();
+            }
             let room = self
                 .read_size
                 .max(self.parser.missing().min(self.read_total.max(READ_MAX)));
@@ -130,6 +140,7 @@ impl Session {
             let before = buf.capacity() - buf.len();
             let read = pin!(self.read.read_buf(buf)).poll(cx);
             let Poll::Ready(read) = read else {
+                self.busy = false;
                 self.arm_cooling(cx);
                 return Poll::Pending;
             };
@@ -144,6 +155,15 @@ impl Session {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// While messages come many at a time: answers what was read, and lets more come before the next read. A read of a hundred messages
+    /// costs hardly more than one of five, and a sender that wakes nobody saves time as well.
+    fn gather(&self) {
+        self.core.flusher.flush();
+        for _ in 0..YIELDS {
+            std::thread::yield_now();
+        }
     }
 
     /// In a while, looks whether something was read meanwhile, and gives the buffers back if not.
@@ -195,6 +215,7 @@ impl Session {
             return;
         };
         let octets = batch.buf.len();
+        self.busy = batch.messages >= MANY;
         let counters = &self.core.counters;
         counters
             .received

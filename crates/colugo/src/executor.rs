@@ -262,12 +262,6 @@ impl Executor {
     fn run_loop(self: &Arc<Self>, deadline: Option<Instant>) -> Ended {
         let mut state = lock(&self.state);
         loop {
-            if state.closed {
-                return Ended::Closed;
-            }
-            if state.stop {
-                return Ended::Stopped;
-            }
             let now = Instant::now();
             while let Some(entry) = state.agenda.pop_due(now) {
                 drop(state);
@@ -275,6 +269,13 @@ impl Executor {
                     task.fire(now);
                 }
                 state = lock(&self.state);
+            }
+            // From here on the lock is held until the wait: an end that is told in between would be slept through.
+            if state.closed {
+                return Ended::Closed;
+            }
+            if state.stop {
+                return Ended::Stopped;
             }
             if let Some((task, _)) = state.ready.pop_front() {
                 drop(state);
@@ -360,6 +361,10 @@ impl Executor {
                 task.fire(entry.due);
             }
             state = lock(&self.state);
+            // It has waited since it was due, not since somebody looked.
+            if let Some((_, since)) = state.ready.back_mut() {
+                *since = entry.due.min(*since);
+            }
         }
         let waiting = state
             .ready

@@ -111,3 +111,17 @@ fn a_thousand_real_ticks_at_1_khz_are_none_early_and_none_missed() -> Done {
     );
     Ok(())
 }
+
+#[test]
+#[ignore = "takes ten seconds of a quiet machine"]
+fn ten_seconds_at_1_khz_have_ten_thousand_ticks() -> Done {
+    let node = Node::builder("ticks").network(Network::Peers).build()?;
+    let repeater = node
+        .repeater(ms(1))
+        .missed(MissedTicks::Burst)
+        .on_tick(|| {})?;
+    node.run_for(SOON)?;
+    let ticks = repeater.stats().received;
+    assert!((9_998..=10_002).contains(&ticks), "{ticks}");
+    Ok(())
+}
