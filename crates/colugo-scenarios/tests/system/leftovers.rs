@@ -94,6 +94,11 @@ fn work(network: Network, order: usize) -> Done {
 fn nodes_dropped_in_any_order_leave_no_thread_and_no_descriptor() {
     let name = "leftovers::nodes_dropped_in_any_order_leave_no_thread_and_no_descriptor";
     Alone::new().run(name, || {
+        // Where a crate of the program switches tokio's signals on, the first runtime opens two descriptors that stay; they are not ours.
+        let first = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        drop(first.unwrap());
         for (at, network) in NETWORKS.into_iter().enumerate() {
             for order in (0..120).skip(at).step_by(10) {
                 leaves_nothing(&format!("order {order} on {network:?}"), || {
