@@ -1,9 +1,17 @@
 //! Events of the node as lines, each with its time.
 
-use colugo::{Event, Events};
+use colugo::{Event, Events, GraphNode, Node, NodeState};
 use serde_json::{Value, json};
 
 use crate::say::{now_ns, say};
+
+/// Tells of the nodes that are there already.
+pub(crate) fn tell_present(node: &Node) {
+    let present = |it: &&GraphNode| it.id != node.id() && it.state == NodeState::Alive;
+    for it in node.graph().nodes.iter().filter(present) {
+        say(&json!({"event": "joined", "name": it.name, "at_ns": now_ns()}));
+    }
+}
 
 /// Tells them until the node is closed.
 pub(crate) fn tell(events: Events) {

@@ -67,7 +67,8 @@ pub(crate) struct Link {
     pub(crate) dropped: AtomicU64,
 }
 
-fn since_start_ns() -> u64 {
+/// Nanoseconds since some moment before the first call.
+pub(crate) fn since_start_ns() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     let start = START.get_or_init(|| {
         Instant::now()

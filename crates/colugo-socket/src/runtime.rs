@@ -64,6 +64,8 @@ impl Runtime {
                 let built = spare_descriptors().and_then(|()| {
                     tokio::runtime::Builder::new_current_thread()
                         .enable_all()
+                        // A task that stays awake is to see what arrived after two looks, not after tokio's 61.
+                        .event_interval(2)
                         .build()
                 });
                 match built {

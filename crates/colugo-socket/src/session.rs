@@ -19,7 +19,7 @@ use crate::core::{Core, Sink};
 use crate::event::{DownReason, SocketEvent};
 use crate::flow::Flow;
 use crate::gate::lock;
-use crate::link::{CLOSE, Link, WRITE};
+use crate::link::{CLOSE, Link, WRITE, since_start_ns};
 use crate::parser::Parser;
 use crate::peer::Peer;
 
@@ -32,6 +32,9 @@ const COOL_AFTER: Duration = Duration::from_secs(1);
 const MANY: usize = 4;
 /// How often the processor is given away meanwhile: half a microsecond each when it is idle.
 const YIELDS: usize = 4;
+/// Two reads are close if no more than this lies between them; then the task stays awake for so long after the second.
+const CLOSE_NS: u64 = 150_000;
+const AWAKE_NS: u64 = 60_000;
 /// Reads before the other tasks of the thread get their turn.
 const READS_IN_A_ROW: usize = 8;
 /// Writes before the other tasks of the thread get their turn.
@@ -47,6 +50,8 @@ pub(crate) struct Session {
     read_size: usize,
     read_total: usize,
     cooling: Option<(Pin<Box<Sleep>>, usize)>,
+    last_read_ns: u64,
+    awake_until_ns: u64,
     /// The last read brought many messages.
     busy: bool,
     paused: bool,
@@ -76,6 +81,8 @@ impl Session {
             read_size: READ_MIN,
             read_total: 0,
             cooling: None,
+            last_read_ns: 0,
+            awake_until_ns: 0,
             busy: false,
             paused: false,
             want_write: false,
@@ -142,6 +149,7 @@ impl Session {
             let Poll::Ready(read) = read else {
                 self.busy = false;
                 self.arm_cooling(cx);
+                self.stay_awake(cx);
                 return Poll::Pending;
             };
             match read {
@@ -163,6 +171,15 @@ impl Session {
         self.core.flusher.flush();
         for _ in 0..YIELDS {
             std::thread::yield_now();
+        }
+    }
+
+    /// Where messages follow each other closely, looks again soon instead of sleeping: to wake a processor costs more than the message.
+    /// Between two looks other links and threads have their turn.
+    fn stay_awake(&self, cx: &mut Context<'_>) {
+        if self.awake_until_ns != 0 && since_start_ns() < self.awake_until_ns {
+            std::thread::yield_now();
+            cx.waker().wake_by_ref();
         }
     }
 
@@ -188,6 +205,10 @@ impl Session {
     }
 
     fn adapt(&mut self, n: usize, room: usize) {
+        let now = since_start_ns();
+        let close = now.saturating_sub(self.last_read_ns) < CLOSE_NS;
+        self.last_read_ns = now;
+        self.awake_until_ns = if close { now + AWAKE_NS } else { 0 };
         self.read_total = self.read_total.wrapping_add(n);
         if n >= room {
             self.read_size = (self.read_size * 2).min(READ_MAX);
