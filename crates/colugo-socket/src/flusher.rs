@@ -15,14 +15,14 @@ use crate::link::Link;
 /// Rounds before the other tasks of the thread get their turn.
 const ROUNDS: usize = 8;
 /// A stream's queue is let grow this often, for as long as it does grow, before it is written: larger writes cost less for all.
-const LOOKS: usize = 10;
+const LOOKS: usize = 40;
 /// Between two looks the processor is given away so often: half a microsecond each when it is idle, and when it is not, the sender goes
 /// on. Looking more often would take the counter's cache line from the sender.
 const YIELDS: usize = 4;
 /// Pause between looks for links that have gone idle.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Enough for one write.
-const GATHER_OCTETS: usize = 128 << 10;
+const GATHER_OCTETS: usize = 256 << 10;
 
 /// Links with something to write, and the task that writes it.
 #[derive(Debug, Default)]
@@ -70,8 +70,8 @@ impl Flusher {
                 queued += octets;
                 enough |= octets >= GATHER_OCTETS;
             }
-            // Less than before: the sender writes by itself.
-            if enough || queued <= before {
+            // Less than before: the sender writes by itself, and is still at it.
+            if enough || queued == before {
                 return;
             }
             before = queued;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -37,8 +37,16 @@ pub struct Inbox {
     arrived: Condvar,
     limit: QueueLimit,
     notify: OnceLock<Notify>,
+    /// Batches in the queue, without its lock.
+    waiting: AtomicUsize,
+    /// The last batch taken had many messages.
+    many: AtomicBool,
     pub(crate) losses: Losses,
 }
+
+/// From so many messages in a batch on it is part of a stream, and the next one is looked for so often before the consumer sleeps.
+const MANY: usize = 4;
+const LOOKS: usize = 32;
 
 type Notify = Box<dyn Fn() + Send + Sync>;
 
@@ -88,6 +96,8 @@ impl Inbox {
             arrived: Condvar::new(),
             limit,
             notify: OnceLock::new(),
+            waiting: AtomicUsize::new(0),
+            many: AtomicBool::new(false),
             losses: Losses::default(),
         }
     }
@@ -129,6 +139,7 @@ impl Inbox {
     fn enqueue(&self, mut state: std::sync::MutexGuard<'_, State>, item: Queued) {
         let was_empty = state.queue.is_empty();
         state.queue.push_back(item);
+        self.waiting.store(state.queue.len(), Ordering::Release);
         let sleepers = state.sleepers;
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
@@ -252,7 +263,9 @@ impl Inbox {
                     return Ok(message);
                 }
                 Some(Queued::Batch(batch)) => {
+                    self.waiting.store(state.queue.len(), Ordering::Release);
                     drop(state);
+                    self.many.store(batch.messages >= MANY, Ordering::Relaxed);
                     batch.flow.taken(batch.messages, batch.buf.len());
                     let mut cursor = Cursor::new(batch);
                     if let Some(message) = cursor.next_message() {
@@ -277,8 +290,22 @@ impl Inbox {
             if runtime::on_data_thread() {
                 return Err(RecvError::WouldDeadlock);
             }
+            if self.many.swap(false, Ordering::Relaxed) && self.look_again() {
+                continue;
+            }
             self.sleep(deadline)?;
         }
+    }
+
+    /// In a stream, waits a little without sleeping: to be woken costs the data thread more than a batch does.
+    fn look_again(&self) -> bool {
+        for _ in 0..LOOKS {
+            std::thread::yield_now();
+            if self.waiting.load(Ordering::Acquire) > 0 {
+                return true;
+            }
+        }
+        false
     }
 
     fn sleep(&self, deadline: Option<Instant>) -> Result<(), RecvError> {

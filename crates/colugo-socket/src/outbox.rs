@@ -15,7 +15,7 @@ use crate::stamping::Stamping;
 const SHARE_FROM: usize = 16 << 10;
 
 /// Each time so many octets more wait, the sender is asked to help writing.
-const HELP_EVERY: usize = 256 << 10;
+const HELP_EVERY: usize = 128 << 10;
 
 /// What waits to be written.
 #[derive(Debug, Default)]
