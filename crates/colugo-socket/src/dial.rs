@@ -101,6 +101,15 @@ async fn connect(endpoint: &Endpoint) -> io::Result<TcpStream> {
     Err(last)
 }
 
+/// Within one machine there is no congestion, and pacing, as BBR does it, only costs: timers, and bursts held back. Reno has none, and
+/// every system has it.
+fn unpace(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(stream).set_tcp_congestion(b"reno");
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
+}
+
 fn keepalive() -> TcpKeepalive {
     TcpKeepalive::new()
         .with_time(KEEPALIVE_AFTER)
@@ -119,6 +128,9 @@ pub(crate) async fn run_connection(
     // A peer whose machine vanished says nothing more; without this the link would wait for it for ever.
     let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive());
     let addr = stream.peer_addr().ok();
+    if addr.is_some_and(|addr| addr.ip().to_canonical().is_loopback()) {
+        unpace(&stream);
+    }
     let (hello, rest) = match greet(
         &mut stream,
         core.kind,
