@@ -148,6 +148,21 @@ fn nodes_of_one_machine_find_each_other() {
     );
     assert!(graph.interfaces.iter().any(|interface| interface.used));
 
+    // Who leaves can only say goodbye to those it knows.
+    let end = Instant::now() + DEADLINE;
+    while !publisher
+        .control
+        .graph()
+        .nodes
+        .iter()
+        .any(|node| node.state == NodeState::Alive)
+    {
+        assert!(
+            Instant::now() < end,
+            "the publisher does not know the subscriber"
+        );
+        std::thread::yield_now();
+    }
     publisher.control.close();
     assert_eq!(subscriber.until_gone(publisher.id), LeaveReason::Goodbye);
     assert_eq!(
