@@ -395,6 +395,8 @@ async fn run(node: Arc<NodeControl>, listener: TcpListener, presence: Option<Pre
     let goodbye = async {
         node.mdns.leave(node.id).await;
         while !lock(&node.links).is_empty() {
+            // The brain may be told to leave only after the loop above has seen that the node is leaving.
+            node.pump();
             node.stirred.notified().await;
         }
     };
