@@ -1,23 +1,21 @@
 //! Dialling: connects, shakes hands, runs the session, and does it again, with a growing pause with jitter, until it is told to stop.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
-
 use crate::core::Core;
-use crate::endpoint::{Endpoint, Host};
+use crate::endpoint::{Endpoint, Place};
 use crate::event::SocketEvent;
 use crate::greet::{greet, part};
 use crate::link::{CLOSE, Link};
-use crate::options::{CONNECT_TIMEOUT, HEALTHY_AFTER, KEEPALIVE_AFTER, KEEPALIVE_EVERY};
+use crate::options::HEALTHY_AFTER;
 use crate::peer::Peer;
 use crate::session::Session;
+use crate::stream::Stream;
 use crate::tasks::TaskGuard;
+use crate::tcp;
 use crate::writer::Writer;
 
 /// The pauses between attempts.
@@ -78,59 +76,25 @@ pub(crate) async fn dial(
     }
 }
 
-async fn connect(endpoint: &Endpoint) -> io::Result<TcpStream> {
-    let addrs: Vec<SocketAddr> = match (&endpoint.host, endpoint.dialable().socket_addr()) {
-        (Host::Name(name), _) => tokio::net::lookup_host((name.as_str(), endpoint.port))
-            .await?
-            .collect(),
-        (_, Some(addr)) => vec![addr],
-        _ => Vec::new(),
-    };
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for addr in addrs {
-        match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(addr)).await {
-            // A dial to a free local port may meet itself, and then hold the port its peer wants to listen on.
-            Ok(Ok(stream)) if stream.local_addr().ok() == stream.peer_addr().ok() => {
-                last = io::ErrorKind::ConnectionRefused.into();
-            }
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => last = error,
-            Err(_) => last = io::ErrorKind::TimedOut.into(),
+async fn connect(endpoint: &Endpoint) -> io::Result<Stream> {
+    match &endpoint.place {
+        Place::Tcp(host, port) => {
+            let stream = tcp::connect(host, *port).await?;
+            Ok(Stream::Tcp(stream))
         }
     }
-    Err(last)
-}
-
-/// Within one machine there is no congestion, and pacing, as BBR does it, only costs: timers, and bursts held back. Reno has none, and
-/// every system has it.
-fn unpace(stream: &TcpStream) {
-    #[cfg(target_os = "linux")]
-    let _ = SockRef::from(stream).set_tcp_congestion(b"reno");
-    #[cfg(not(target_os = "linux"))]
-    let _ = stream;
-}
-
-fn keepalive() -> TcpKeepalive {
-    TcpKeepalive::new()
-        .with_time(KEEPALIVE_AFTER)
-        .with_interval(KEEPALIVE_EVERY)
 }
 
 /// Shakes hands on a new connection and runs it until it ends.
 pub(crate) async fn run_connection(
     core: &Arc<Core>,
     link: &Arc<Link>,
-    mut stream: TcpStream,
+    mut stream: Stream,
     outgoing: bool,
     stop: &AtomicBool,
 ) {
-    let _ = stream.set_nodelay(true);
-    // A peer whose machine vanished says nothing more; without this the link would wait for it for ever.
-    let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive());
-    let addr = stream.peer_addr().ok();
-    if addr.is_some_and(|addr| addr.ip().to_canonical().is_loopback()) {
-        unpace(&stream);
-    }
+    stream.tune();
+    let addr = stream.remote();
     let (hello, rest) = match greet(
         &mut stream,
         core.kind,
@@ -151,7 +115,7 @@ pub(crate) async fn run_connection(
     };
     let stamped = core.options.stamped && hello.colugo;
     let peer = Arc::new(Peer::new(link.id, addr, outgoing, hello, core.is_router()));
-    let (read, write) = stream.into_split();
+    let (read, write) = stream.split();
     let waiting = core.link_up(link, &peer, Writer::new(write), stamped);
     // From here on the session's drop takes the link down, however it ends.
     let mut session = Session::new(core.clone(), link.clone(), peer, read, rest);

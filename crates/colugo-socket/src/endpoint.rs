@@ -11,15 +11,19 @@ use std::str::FromStr;
 /// ```
 /// use colugo_socket::Endpoint;
 /// let endpoint: Endpoint = "tcp://[::1]:5555".parse()?;
-/// assert_eq!(endpoint.port(), 5555);
+/// assert_eq!(endpoint.port(), Some(5555));
 /// assert_eq!(endpoint.to_string(), "tcp://[::1]:5555");
 /// assert!("udp://1.2.3.4:5".parse::<Endpoint>().is_err());
 /// # Ok::<(), colugo_socket::EndpointError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Endpoint {
-    pub(crate) host: Host,
-    pub(crate) port: u16,
+    pub(crate) place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Tcp(Host, u16),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +50,30 @@ pub enum EndpointError {
     NoHost(String),
 }
 
+impl Host {
+    pub(crate) fn socket_addr(&self, port: u16) -> Option<SocketAddr> {
+        match self {
+            Self::Ip(ip) => Some(SocketAddr::new(*ip, port)),
+            Self::Scoped(ip, scope) => {
+                Some(std::net::SocketAddrV6::new(*ip, port, 0, *scope).into())
+            }
+            Self::Any | Self::Name(_) => None,
+        }
+    }
+
+    /// What to dial for a host that means every interface: this machine itself.
+    pub(crate) fn dialable(&self) -> Self {
+        match self {
+            Self::Any => Self::Ip(Ipv4Addr::LOCALHOST.into()),
+            Self::Ip(ip) if ip.is_unspecified() => match ip {
+                IpAddr::V4(_) => Self::Ip(Ipv4Addr::LOCALHOST.into()),
+                IpAddr::V6(_) => Self::Ip(Ipv6Addr::LOCALHOST.into()),
+            },
+            other => other.clone(),
+        }
+    }
+}
+
 impl Endpoint {
     /// The endpoint of a socket address.
     pub fn tcp(addr: SocketAddr) -> Self {
@@ -53,48 +81,33 @@ impl Endpoint {
             SocketAddr::V6(v6) if v6.scope_id() != 0 => Host::Scoped(*v6.ip(), v6.scope_id()),
             _ => Host::Ip(addr.ip()),
         };
+        Self::tcp_at(host, addr.port())
+    }
+
+    pub(crate) fn tcp_at(host: Host, port: u16) -> Self {
         Self {
-            host,
-            port: addr.port(),
+            place: Place::Tcp(host, port),
         }
     }
 
-    /// The port; 0 asks the system for one when binding.
-    pub fn port(&self) -> u16 {
-        self.port
+    /// The TCP port, 0 where the system is asked for one; None where the transport has no ports.
+    pub fn port(&self) -> Option<u16> {
+        match &self.place {
+            Place::Tcp(_, port) => Some(*port),
+        }
     }
 
-    /// The socket address, where the host is an address and no name.
+    /// The socket address, for TCP, where the host is an address and no name.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
-        match &self.host {
-            Host::Ip(ip) => Some(SocketAddr::new(*ip, self.port)),
-            Host::Scoped(ip, scope) => {
-                Some(std::net::SocketAddrV6::new(*ip, self.port, 0, *scope).into())
-            }
-            Host::Any | Host::Name(_) => None,
+        match &self.place {
+            Place::Tcp(host, port) => host.socket_addr(*port),
         }
     }
 
     /// What to dial for an endpoint that was bound to every interface: this machine itself.
     pub(crate) fn dialable(&self) -> Self {
-        let host = match &self.host {
-            Host::Any => Host::Ip(Ipv4Addr::LOCALHOST.into()),
-            Host::Ip(ip) if ip.is_unspecified() => match ip {
-                IpAddr::V4(_) => Host::Ip(Ipv4Addr::LOCALHOST.into()),
-                IpAddr::V6(_) => Host::Ip(Ipv6Addr::LOCALHOST.into()),
-            },
-            other => other.clone(),
-        };
-        Self {
-            host,
-            port: self.port,
-        }
-    }
-
-    pub(crate) fn with_port(&self, port: u16) -> Self {
-        Self {
-            host: self.host.clone(),
-            port,
+        match &self.place {
+            Place::Tcp(host, port) => Self::tcp_at(host.dialable(), *port),
         }
     }
 }
@@ -126,7 +139,7 @@ impl FromStr for Endpoint {
                 .parse()
                 .map_or_else(|_| Host::Name(host.into()), Host::Ip),
         };
-        Ok(Self { host, port })
+        Ok(Self::tcp_at(host, port))
     }
 }
 
@@ -140,8 +153,8 @@ fn parse_v6(text: &str) -> Option<Host> {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let port = self.port;
-        match &self.host {
+        let Place::Tcp(host, port) = &self.place;
+        match host {
             Host::Any => write!(f, "tcp://*:{port}"),
             Host::Ip(IpAddr::V6(ip)) => write!(f, "tcp://[{ip}]:{port}"),
             Host::Ip(ip) => write!(f, "tcp://{ip}:{port}"),

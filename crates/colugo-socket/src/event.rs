@@ -42,7 +42,7 @@ pub enum SocketEvent {
     /// The other side could not shake hands.
     HandshakeFailed(Option<SocketAddr>, HandshakeFault),
     /// A connection was accepted and closed at once.
-    Refused(SocketAddr, RefusedWhy),
+    Refused(Option<SocketAddr>, RefusedWhy),
     /// Accepting failed, for example for want of file descriptors; it goes on after a pause.
     AcceptFailed(std::io::ErrorKind),
     /// A handler panicked; the message it was given is gone, the socket goes on.

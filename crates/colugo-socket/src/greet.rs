@@ -1,4 +1,4 @@
-//! The handshake of one connection, over a TCP stream, within a deadline.
+//! The handshake of one connection, over a stream, within a deadline.
 
 use std::future::poll_fn;
 use std::io;
@@ -7,17 +7,17 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use colugo_zmtp::{Handshake, HandshakeConfig, PeerHello, SocketType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::event::HandshakeFault;
 use crate::options::Options;
+use crate::stream::Stream;
 
 /// Room for an honest handshake; more is read as it comes.
 const FIRST_READ: usize = 512;
 
 /// Shakes hands. Gives who is there, and what was read beyond the handshake.
 pub(crate) async fn greet(
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     kind: SocketType,
     options: &Options,
     timeout: Duration,
@@ -29,7 +29,7 @@ pub(crate) async fn greet(
 }
 
 async fn exchange(
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     kind: SocketType,
     options: &Options,
 ) -> Result<(PeerHello, BytesMut), HandshakeFault> {
@@ -77,7 +77,7 @@ fn fault(error: io::Error) -> HandshakeFault {
 }
 
 /// Waits for a stream to take the octets of a farewell before it is closed: unread input would turn the close into a reset.
-pub(crate) async fn part(stream: &mut TcpStream) {
+pub(crate) async fn part(stream: &mut Stream) {
     let _ = stream.shutdown().await;
     let drained = poll_fn(|cx| stream.poll_read_ready(cx));
     let _ = tokio::time::timeout(Duration::from_millis(50), drained).await;

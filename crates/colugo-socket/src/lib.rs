@@ -69,8 +69,10 @@ mod session;
 mod socket;
 mod stamping;
 mod stats;
+mod stream;
 mod table;
 mod tasks;
+mod tcp;
 mod writer;
 
 /// Every default and bound, with its unit and reason.

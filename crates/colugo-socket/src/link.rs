@@ -259,7 +259,7 @@ impl Link {
     /// Whether the socket's buffer has room again; registers the task otherwise.
     pub(crate) fn poll_writable(&self, cx: &mut std::task::Context<'_>) -> std::task::Poll<()> {
         match lock(&self.writer).as_ref() {
-            Some(writer) => writer.stream().poll_write_ready(cx).map(|_| ()),
+            Some(writer) => writer.half().poll_write_ready(cx).map(|_| ()),
             None => std::task::Poll::Pending,
         }
     }

@@ -1,78 +1,64 @@
 //! Listening: binds, accepts up to the limit, and gives each connection a link and a task.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, ToSocketAddrs};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::{TcpListener, TcpStream};
+use socket2::SockRef;
+use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use crate::core::Core;
 use crate::dial::run_connection;
-use crate::endpoint::{Endpoint, Host};
+use crate::endpoint::{Endpoint, Place};
 use crate::error::BindError;
 use crate::event::{RefusedWhy, SocketEvent};
 use crate::link::Link;
+use crate::stream::Stream;
 use crate::tasks::TaskGuard;
+use crate::tcp;
 
-const BACKLOG: i32 = 1024;
 /// Pause after a failed accept: without descriptors it would fail again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Binds a listening socket. Gives it with the endpoint that names its real port.
-pub(crate) fn bind(endpoint: &Endpoint) -> Result<(std::net::TcpListener, Endpoint), BindError> {
-    let addrs: Vec<SocketAddr> = match (&endpoint.host, endpoint.socket_addr()) {
-        (Host::Any, _) => vec![
-            (Ipv6Addr::UNSPECIFIED, endpoint.port).into(),
-            (Ipv4Addr::UNSPECIFIED, endpoint.port).into(),
-        ],
-        (Host::Name(name), _) => {
-            let found = (name.as_str(), endpoint.port).to_socket_addrs();
-            found
-                .map_err(|error| BindError::Resolve(endpoint.to_string(), error))?
-                .collect()
-        }
-        (_, Some(addr)) => vec![addr],
-        _ => Vec::new(),
-    };
-    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for addr in addrs {
-        match listen(addr, endpoint.host == Host::Any) {
-            Ok(listener) => {
-                let port = listener
-                    .local_addr()
-                    .map(|a| a.port())
-                    .map_err(|e| explain(endpoint, e))?;
-                return Ok((listener, endpoint.with_port(port)));
-            }
-            // With every interface meant, a taken port is taken: the IPv4 half alone would be a surprise.
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                return Err(explain(endpoint, error));
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(explain(endpoint, last))
+/// What a socket listens on.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    Tcp(TcpListener),
 }
 
-fn listen(addr: SocketAddr, dual: bool) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-    if addr.is_ipv6() {
-        socket.set_only_v6(!dual)?;
+impl Listener {
+    /// Listens. Gives the endpoint with what the system chose. Within the data thread's runtime.
+    pub(crate) fn bind(endpoint: &Endpoint) -> Result<(Self, Endpoint), BindError> {
+        match &endpoint.place {
+            Place::Tcp(host, port) => {
+                let (listener, bound) = tcp::bind(endpoint, host, *port)?;
+                let listener =
+                    TcpListener::from_std(listener).map_err(|error| explain(endpoint, error))?;
+                Ok((Self::Tcp(listener), bound))
+            }
+        }
     }
-    // On Unix this only lets a restarted program have its port back; elsewhere it would let two programs share one.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    socket.bind(&addr.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
+
+    async fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(listener) => listener.accept().await.map(|(s, _)| Stream::Tcp(s)),
+        }
+    }
+
+    /// Frees the address at once, where the system can (Linux); else it is free when the data thread has dropped the task.
+    fn stop(&self) {
+        match self {
+            Self::Tcp(listener) => {
+                let _ = SockRef::from(listener).shutdown(Shutdown::Both);
+            }
+        }
+    }
 }
 
-fn explain(endpoint: &Endpoint, error: io::Error) -> BindError {
+pub(crate) fn explain(endpoint: &Endpoint, error: io::Error) -> BindError {
     let name = endpoint.to_string();
     match error.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse(name),
@@ -91,22 +77,21 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
 /// A listening socket and the task that accepts on it.
 pub(crate) struct Listening {
     pub(crate) endpoint: Endpoint,
-    pub(crate) listener: Arc<TcpListener>,
+    pub(crate) listener: Arc<Listener>,
     pub(crate) task: AbortHandle,
 }
 
 impl Drop for Listening {
-    /// Frees the port at once, where the system can (Linux); else it is free when the data thread has dropped the task.
     fn drop(&mut self) {
-        let _ = SockRef::from(&*self.listener).shutdown(Shutdown::Both);
+        self.listener.stop();
         self.task.abort();
     }
 }
 
-pub(crate) async fn accept(core: Arc<Core>, listener: Arc<TcpListener>, _guard: TaskGuard) {
+pub(crate) async fn accept(core: Arc<Core>, listener: Arc<Listener>, _guard: TaskGuard) {
     loop {
         match listener.accept().await {
-            Ok((stream, addr)) => take(&core, stream, addr),
+            Ok(stream) => take(&core, stream),
             // The listener was shut down, and this task is about to be ended.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
             Err(error) => {
@@ -117,10 +102,11 @@ pub(crate) async fn accept(core: Arc<Core>, listener: Arc<TcpListener>, _guard: 
     }
 }
 
-fn take(core: &Arc<Core>, stream: TcpStream, addr: SocketAddr) {
+fn take(core: &Arc<Core>, stream: Stream) {
     if core.connections.fetch_add(1, Ordering::SeqCst) >= core.options.max_connections {
         core.connections.fetch_sub(1, Ordering::SeqCst);
-        core.emit(SocketEvent::Refused(addr, RefusedWhy::TooManyConnections));
+        let why = RefusedWhy::TooManyConnections;
+        core.emit(SocketEvent::Refused(stream.remote(), why));
         return;
     }
     let link = core.new_link(false);

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
-use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::Sleep;
 
 use crate::batch::{Cursor, Item};
@@ -22,6 +21,7 @@ use crate::gate::lock;
 use crate::link::{CLOSE, Link, WRITE, since_start_ns};
 use crate::parser::Parser;
 use crate::peer::Peer;
+use crate::stream::ReadHalf;
 
 /// Smallest and largest read. A read that fills its buffer doubles the next one.
 const READ_MIN: usize = 8 << 10;
@@ -45,7 +45,7 @@ pub(crate) struct Session {
     link: Arc<Link>,
     peer: Arc<Peer>,
     flow: Arc<Flow>,
-    read: OwnedReadHalf,
+    read: ReadHalf,
     parser: Parser,
     read_size: usize,
     read_total: usize,
@@ -66,7 +66,7 @@ impl Session {
         core: Arc<Core>,
         link: Arc<Link>,
         peer: Arc<Peer>,
-        read: OwnedReadHalf,
+        read: ReadHalf,
         buf: BytesMut,
     ) -> Self {
         let flow = Arc::new(Flow::default());

@@ -18,7 +18,7 @@ use crate::inbox::{Inbox, RecvFuture};
 use crate::kind::{
     Addresses, Dealer, Distributes, Kind, Pub, Pull, Push, Receives, Rep, Req, Router, Sub,
 };
-use crate::listen::{self, Listening};
+use crate::listen::{self, Listener, Listening};
 use crate::message::{LinkId, Message, Outgoing};
 use crate::options::DROP_WAIT;
 use crate::peer::Peer;
@@ -91,10 +91,8 @@ impl<K: Kind> Socket<K> {
         if self.core.is_closing() {
             return Err(BindError::Closed);
         }
-        let (listener, bound) = listen::bind(&endpoint)?;
         let entered = self.core.handle.enter();
-        let listener = tokio::net::TcpListener::from_std(listener)
-            .map_err(|error| BindError::Io(bound.to_string(), error))?;
+        let (listener, bound) = Listener::bind(&endpoint)?;
         drop(entered);
         let listener = Arc::new(listener);
         let task = self.core.handle.spawn(listen::accept(
@@ -122,7 +120,7 @@ impl<K: Kind> Socket<K> {
     /// the same endpoint changes nothing.
     pub fn connect(&self, endpoint: impl ToEndpoint) -> Result<(), ConnectError> {
         let endpoint = endpoint.to_endpoint()?.dialable();
-        if endpoint.port() == 0 {
+        if endpoint.port() == Some(0) {
             return Err(ConnectError::PortZero(endpoint.to_string()));
         }
         if self.core.is_closing() {

@@ -2,15 +2,14 @@
 
 use std::io::{self, IoSlice};
 
-use tokio::net::tcp::OwnedWriteHalf;
-
 use crate::outbox::Taken;
+use crate::stream::WriteHalf;
 
 /// Pieces per system call at most.
 const SLICES: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Writer {
-    half: OwnedWriteHalf,
+    half: WriteHalf,
     pub(crate) taken: Taken,
     /// First piece not wholly written; written octets of it; octets of the pieces before it.
     index: usize,
@@ -28,7 +27,7 @@ pub(crate) enum Wrote {
 }
 
 impl Writer {
-    pub(crate) fn new(half: OwnedWriteHalf) -> Self {
+    pub(crate) fn new(half: WriteHalf) -> Self {
         Self {
             half,
             taken: Taken::default(),
@@ -38,8 +37,8 @@ impl Writer {
         }
     }
 
-    pub(crate) fn stream(&self) -> &tokio::net::TcpStream {
-        self.half.as_ref()
+    pub(crate) fn half(&self) -> &WriteHalf {
+        &self.half
     }
 
     /// Nothing is left of what was taken.

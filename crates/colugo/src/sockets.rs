@@ -87,9 +87,12 @@ fn tell_refused(event: &SocketEvent, on_refused: &(dyn Fn(String) + Send + Sync)
             on_refused(format!("{address}: {fault}"))
         }
         SocketEvent::HandshakeFailed(None, fault) => on_refused(fault.to_string()),
-        SocketEvent::Refused(address, _) => on_refused(format!(
-            "{address}: there are as many connections as this socket may have"
-        )),
+        SocketEvent::Refused(address, _) => {
+            let who = address.map_or_else(String::new, |address| format!("{address}: "));
+            on_refused(format!(
+                "{who}there are as many connections as this socket may have"
+            ));
+        }
         SocketEvent::AcceptFailed(error) => {
             on_refused(format!("a connection could not be accepted: {error}"))
         }

@@ -51,7 +51,7 @@ pub(crate) fn ready(socket_type: &str) -> Vec<u8> {
 
 impl Raw {
     pub(crate) fn dial(endpoint: &Endpoint) -> Self {
-        Self::over(TcpStream::connect(("127.0.0.1", endpoint.port())).unwrap())
+        Self::over(TcpStream::connect(("127.0.0.1", endpoint.port().unwrap())).unwrap())
     }
 
     pub(crate) fn accept(listener: &TcpListener) -> Self {

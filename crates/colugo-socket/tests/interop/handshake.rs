@@ -135,7 +135,7 @@ fn every_interface_means_both_families() {
         return;
     };
     let pull: PullSocket = ours();
-    let port = pull.bind("tcp://*:0").unwrap().port();
+    let port = pull.bind("tcp://*:0").unwrap().port().unwrap();
     let mut hosts = vec!["127.0.0.1"];
     if std::net::TcpListener::bind("[::1]:0").is_ok() {
         hosts.push("[::1]");

@@ -91,7 +91,7 @@ fn garbage_and_silence_are_refused_and_the_socket_goes_on() {
         .build()
         .unwrap();
     let endpoint = pull.bind("tcp://127.0.0.1:0").unwrap();
-    let address = ("127.0.0.1", endpoint.port());
+    let address = ("127.0.0.1", endpoint.port().unwrap());
     let mut http = TcpStream::connect(address).unwrap();
     http.write_all(b"GET / HTTP/1.1\r\nHost: robot\r\n\r\n")
         .unwrap();
@@ -130,7 +130,7 @@ fn connections_over_the_limit_are_closed_at_once() {
     let push = PushSocket::new().unwrap();
     push.connect(&endpoint).unwrap();
     assert!(pull.wait_for_peers(1, PATIENCE));
-    let mut second = TcpStream::connect(("127.0.0.1", endpoint.port())).unwrap();
+    let mut second = TcpStream::connect(("127.0.0.1", endpoint.port().unwrap())).unwrap();
     let mut rest = Vec::new();
     second.set_read_timeout(Some(PATIENCE)).unwrap();
     let _ = second.read_to_end(&mut rest);

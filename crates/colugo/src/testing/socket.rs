@@ -329,11 +329,8 @@ impl DataSocket for VirtualSocket {
         let me = self.me.clone();
         let port = self.net.with(|state| {
             let node = state.nodes.get_mut(self.node)?;
-            let port = if parsed.port() == 0 {
-                node.next_port
-            } else {
-                parsed.port()
-            };
+            let wanted = parsed.port().filter(|port| *port != 0);
+            let port = wanted.unwrap_or(node.next_port);
             node.next_port = node.next_port.max(port) + u16::from(port == node.next_port);
             let free = state
                 .listeners
@@ -359,7 +356,7 @@ impl DataSocket for VirtualSocket {
 
     fn connect(&self, endpoint: &str) -> Result<(), ConnectError> {
         let parsed: Endpoint = endpoint.parse()?;
-        if parsed.port() == 0 {
+        if parsed.port() == Some(0) {
             return Err(ConnectError::PortZero(endpoint.to_owned()));
         }
         let fresh = {

@@ -1,0 +1,133 @@
+//! `Stream`: the octets of one connection, whatever carries them. Knows the transports' streams and nothing of ZMTP; the engine above
+//! (`greet`, `session`, `writer`) knows nothing of transports. A match per call tells them apart, no table of functions.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+use crate::tcp;
+
+/// A whole connection, before it has shaken hands.
+#[derive(Debug)]
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+}
+
+/// The half the session reads from.
+#[derive(Debug)]
+pub(crate) enum ReadHalf {
+    Tcp(OwnedReadHalf),
+}
+
+/// The half the writer writes to, from any thread. Dropping it tells the peer that nothing more comes.
+#[derive(Debug)]
+pub(crate) enum WriteHalf {
+    Tcp(OwnedWriteHalf),
+}
+
+impl Stream {
+    /// Who is at the other end, where the transport has addresses.
+    pub(crate) fn remote(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().ok(),
+        }
+    }
+
+    /// Sets what the system is to do for it.
+    pub(crate) fn tune(&self) {
+        match self {
+            Self::Tcp(stream) => tcp::tune(stream),
+        }
+    }
+
+    pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {
+        match self {
+            Self::Tcp(stream) => {
+                let (read, write) = stream.into_split();
+                (ReadHalf::Tcp(read), WriteHalf::Tcp(write))
+            }
+        }
+    }
+
+    /// Ready when there is something to read, or the end.
+    pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_read_ready(cx),
+        }
+    }
+}
+
+impl WriteHalf {
+    pub(crate) fn try_write(&self, octets: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(half) => half.try_write(octets),
+        }
+    }
+
+    pub(crate) fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(half) => half.try_write_vectored(pieces),
+        }
+    }
+
+    /// Ready when there is room again, or writing would fail.
+    pub(crate) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(half) => half.as_ref().poll_write_ready(cx),
+        }
+    }
+}
+
+impl AsyncRead for ReadHalf {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            // Not `try_read`: this one knows that a short read has emptied the system's buffer, and saves the call that would say so.
+            Self::Tcp(half) => Pin::new(half).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, octets),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
