@@ -121,6 +121,25 @@ impl<'a> Command<'a> {
         })
     }
 
+    /// The name on the wire.
+    ///
+    /// ```
+    /// # use colugo_zmtp::Command;
+    /// assert_eq!(Command::parse(b"\x04JOINgroup").unwrap().name(), b"JOIN");
+    /// ```
+    pub fn name(&self) -> &'a [u8] {
+        match self {
+            Self::Ready(_) => b"READY",
+            Self::Error { .. } => b"ERROR",
+            Self::Subscribe(_) => b"SUBSCRIBE",
+            Self::Cancel(_) => b"CANCEL",
+            Self::Ping { .. } => b"PING",
+            Self::Pong { .. } => b"PONG",
+            Self::Stamp(_) => b"STAMP",
+            Self::Unknown { name, .. } => name,
+        }
+    }
+
     /// Appends the whole frame, header included.
     ///
     /// Contexts are cut to 16 octets, an ERROR's reason and an unknown command's name to 255.

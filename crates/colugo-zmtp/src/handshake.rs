@@ -2,13 +2,15 @@
 //! and their order; the mechanism and what READY says are parts of their own. Used once per
 //! connection by the socket, which brings octets, time limits and the other side's address.
 
+use crate::command::Command;
 use crate::frame::parse_header;
 use crate::greeting::{GREETING_LEN, Greeting};
 use crate::handshake_error::{HandshakeError, HandshakeFault};
 use crate::hello::{HandshakeConfig, PeerHello};
 use crate::limits::MAX_HANDSHAKE_COMMAND;
-use crate::mechanism::{Mechanism, Step};
+use crate::mechanism::{Decision, Mechanism, Null, Question, Step};
 use crate::metadata::Metadata;
+use crate::sealing::Sealing;
 use crate::socket_type::SocketType;
 
 /// A handshake in progress on one connection.
@@ -18,6 +20,10 @@ use crate::socket_type::SocketType;
 /// octets that arrive until it returns a [`PeerHello`] or an error. Nothing else is needed, but a
 /// deadline is the caller's: an absolute one, as octets may drip in. The result is the same however
 /// the input is cut.
+///
+/// That is all for NULL. A mechanism that asks who may come in does so by
+/// [`question`](Self::question), to be looked at after each `receive` and to be answered in any
+/// time; one that seals traffic says how by [`into_sealing`](Self::into_sealing).
 ///
 /// ```
 /// use colugo_zmtp::{Handshake, HandshakeConfig, SocketType};
@@ -30,7 +36,7 @@ use crate::socket_type::SocketType;
 pub struct Handshake {
     socket_type: SocketType,
     ours: Metadata,
-    mechanism: Mechanism,
+    mechanism: Box<dyn Mechanism>,
     stage: Stage,
     /// The greeting, until it is fetched.
     greeting: Vec<u8>,
@@ -45,7 +51,14 @@ pub struct Handshake {
 #[derive(Debug)]
 enum Stage {
     Greeting,
-    Commands { minor: u8 },
+    Commands {
+        minor: u8,
+    },
+    /// The mechanism has asked, and nobody has answered yet.
+    Asked {
+        minor: u8,
+        question: Question,
+    },
     Done,
     Dead(HandshakeError),
 }
@@ -60,11 +73,27 @@ impl Handshake {
     /// let handshake = Handshake::new(HandshakeConfig::new(SocketType::Push));
     /// ```
     pub fn new(config: HandshakeConfig) -> Self {
-        let mechanism = Mechanism::Null;
+        Self::with_mechanism(config, Box::new(Null))
+    }
+
+    /// A handshake with this mechanism, which knows its side of the connection; otherwise as
+    /// [`new`](Self::new).
+    ///
+    /// ```
+    /// # use colugo_zmtp::{Handshake, HandshakeConfig, Null, SocketType};
+    /// let config = HandshakeConfig::new(SocketType::Push);
+    /// let handshake = Handshake::with_mechanism(config, Box::new(Null));
+    /// ```
+    pub fn with_mechanism(config: HandshakeConfig, mechanism: Box<dyn Mechanism>) -> Self {
+        let greeting = Greeting {
+            mechanism: mechanism.name(),
+            as_server: mechanism.as_server(),
+            ..Greeting::null()
+        };
         Self {
             socket_type: config.socket_type,
             ours: config.metadata().0,
-            greeting: mechanism.greeting().encode().to_vec(),
+            greeting: greeting.encode().to_vec(),
             mechanism,
             stage: Stage::Greeting,
             commands: Vec::new(),
@@ -90,7 +119,8 @@ impl Handshake {
     /// Takes octets from the peer: how many were taken, and the peer's hello when it is complete.
     ///
     /// Octets after the peer's READY are traffic: they are not taken. Once a hello has been
-    /// returned nothing more is taken. At most 8 KiB and a header are kept between calls.
+    /// returned nothing more is taken, nor while a [`question`](Self::question) is open: keep the
+    /// rest, and read no more meanwhile. At most 8 KiB and a header are kept between calls.
     ///
     /// # Errors
     /// [`HandshakeError`]; every later call returns the same. Send what
@@ -109,16 +139,76 @@ impl Handshake {
     /// ```
     pub fn receive(&mut self, input: &[u8]) -> Result<(usize, Option<PeerHello>), HandshakeError> {
         let mut rest = input;
-        let result = self.advance(&mut rest);
-        match result {
+        match self.advance(&mut rest) {
             Ok(hello) => Ok((input.len().saturating_sub(rest.len()), hello)),
-            Err(error) => {
-                self.commands = Vec::new();
-                self.input = Vec::new();
-                self.stage = Stage::Dead(error.clone());
-                Err(error)
-            }
+            Err(error) => Err(self.die(error)),
         }
+    }
+
+    /// What the mechanism wants to know of the caller before the peer may go on; never anything with
+    /// NULL.
+    ///
+    /// ```
+    /// # use colugo_zmtp::{Handshake, HandshakeConfig, SocketType};
+    /// # let handshake = Handshake::new(HandshakeConfig::new(SocketType::Push));
+    /// assert!(handshake.question().is_none());
+    /// ```
+    pub fn question(&self) -> Option<&Question> {
+        match &self.stage {
+            Stage::Asked { question, .. } => Some(question),
+            _ => None,
+        }
+    }
+
+    /// Answers the question that is open, and gives the peer's hello if that was the last thing
+    /// missing. Then go on as after [`receive`](Self::receive), with what was not taken. Without an
+    /// open question this does nothing.
+    ///
+    /// # Errors
+    /// [`HandshakeError`]: `Denied` after [`Decision::Deny`] and [`Decision::Later`], or what the
+    /// peer has done wrong; every later call returns the same.
+    ///
+    /// ```
+    /// # use colugo_zmtp::{Decision, Handshake, HandshakeConfig, SocketType};
+    /// # let mut handshake = Handshake::new(HandshakeConfig::new(SocketType::Push));
+    /// assert_eq!(handshake.answer(Decision::Allow), Ok(None), "NULL asks nothing");
+    /// ```
+    pub fn answer(&mut self, decision: Decision) -> Result<Option<PeerHello>, HandshakeError> {
+        let minor = match &self.stage {
+            Stage::Asked { minor, .. } => *minor,
+            Stage::Dead(error) => return Err(error.clone()),
+            _ => return Ok(None),
+        };
+        let denied = |again| Err(HandshakeError::Denied { again });
+        let step = match decision {
+            Decision::Allow => self.mechanism.allowed(&self.ours, &mut self.commands),
+            Decision::Deny => denied(false),
+            Decision::Later => denied(true),
+        };
+        step.and_then(|step| self.stepped(step, minor))
+            .map_err(|error| self.die(error))
+    }
+
+    /// How traffic is sealed from here on. `None`, as with NULL: frames travel as they are, and
+    /// nothing need be asked for any of them. For after the hello.
+    ///
+    /// ```
+    /// # use colugo_zmtp::{Handshake, HandshakeConfig, SocketType};
+    /// # let handshake = Handshake::new(HandshakeConfig::new(SocketType::Push));
+    /// assert!(handshake.into_sealing().is_none());
+    /// ```
+    pub fn into_sealing(mut self) -> Option<Sealing> {
+        match self.stage {
+            Stage::Done => self.mechanism.sealing(),
+            _ => None,
+        }
+    }
+
+    fn die(&mut self, error: HandshakeError) -> HandshakeError {
+        self.commands = Vec::new();
+        self.input = Vec::new();
+        self.stage = Stage::Dead(error.clone());
+        error
     }
 
     fn advance(&mut self, rest: &mut &[u8]) -> Result<Option<PeerHello>, HandshakeError> {
@@ -136,14 +226,12 @@ impl Handshake {
                     if !self.take_command(rest)? {
                         return Ok(None);
                     }
-                    if let Some(metadata) = self.commanded()? {
-                        let hello = PeerHello::read(self.socket_type, minor, metadata)?;
-                        self.stage = Stage::Done;
-                        self.input = Vec::new();
+                    let step = self.commanded()?;
+                    if let Some(hello) = self.stepped(step, minor)? {
                         return Ok(Some(hello));
                     }
                 }
-                Stage::Done => return Ok(None),
+                Stage::Asked { .. } | Stage::Done => return Ok(None),
                 Stage::Dead(error) => return Err(error.clone()),
             }
         }
@@ -159,7 +247,7 @@ impl Handshake {
     }
 
     fn greeted(&mut self, theirs: &Greeting) -> Result<(), HandshakeError> {
-        let ours = self.mechanism.greeting().mechanism;
+        let ours = self.mechanism.name();
         if theirs.mechanism != ours {
             return Err(HandshakeError::MechanismMismatch {
                 ours,
@@ -196,19 +284,37 @@ impl Handshake {
         }
     }
 
-    /// Hands the frame in `input` to the mechanism: the peer's metadata when it is through.
-    fn commanded(&mut self) -> Result<Option<Metadata>, HandshakeError> {
+    /// Hands the frame in `input` to the mechanism.
+    fn commanded(&mut self) -> Result<Step, HandshakeError> {
         let header = parse_header(&self.input).map_err(HandshakeFault::Frame)?;
         let header_len = header.map_or(0, |header| header.header_len);
         let body = self.input.get(header_len..).unwrap_or_default();
+        let command = Command::parse(body).map_err(HandshakeFault::Command)?;
+        if let Command::Error { reason } = command {
+            return Err(HandshakeError::PeerError {
+                reason: reason.escape_ascii().to_string(),
+            });
+        }
         let step = self
             .mechanism
-            .command(body, &self.ours, &mut self.commands)?;
+            .command(&command, &self.ours, &mut self.commands)?;
         self.input.clear();
+        Ok(step)
+    }
+
+    /// What the mechanism's step leads to: the peer's hello when it is through.
+    fn stepped(&mut self, step: Step, minor: u8) -> Result<Option<PeerHello>, HandshakeError> {
         match step {
-            Step::Continue => Ok(None),
-            Step::Done(metadata) => Ok(Some(metadata)),
+            Step::Continue => self.stage = Stage::Commands { minor },
+            Step::Decide(question) => self.stage = Stage::Asked { minor, question },
+            Step::Done(metadata) => {
+                let hello = PeerHello::read(self.socket_type, minor, metadata)?;
+                self.stage = Stage::Done;
+                self.input = Vec::new();
+                return Ok(Some(hello));
+            }
         }
+        Ok(None)
     }
 }
 
@@ -216,6 +322,7 @@ impl Handshake {
 mod tests {
     use super::*;
     use crate::MechanismName;
+    use crate::command::CommandError;
     use crate::frame::{FrameError, put_frame, put_header};
 
     fn handshake(socket_type: SocketType) -> Handshake {
@@ -424,6 +531,25 @@ mod tests {
             failure(SocketType::Sub, &octets),
             HandshakeError::PeerError { reason }
         );
+    }
+
+    #[test]
+    fn an_error_is_passed_on_escaped() {
+        let mut octets = Greeting::null().encode().to_vec();
+        octets.extend_from_slice(b"\x04\x0b\x05ERROR\x04\x1b[2J");
+        let reason = "\\x1b[2J".to_owned();
+        assert_eq!(
+            failure(SocketType::Sub, &octets),
+            HandshakeError::PeerError { reason }
+        );
+    }
+
+    #[test]
+    fn a_malformed_command_before_ready_is_the_peers_fault() {
+        let mut octets = Greeting::null().encode().to_vec();
+        octets.extend_from_slice(b"\x04\x00");
+        let no_name = HandshakeFault::Command(CommandError::NoName);
+        assert_eq!(fault(&octets), no_name);
     }
 
     #[test]

@@ -54,6 +54,15 @@ pub enum HandshakeError {
         /// trouble within.
         reason: String,
     },
+    /// This side was asked whether the peer may come in, and said no.
+    #[error(
+        "this side refused the peer: {}",
+        if *again { "it could not be said now who may come in" } else { "its credentials are not accepted" }
+    )]
+    Denied {
+        /// The peer may try again: [`Decision::Later`](crate::Decision::Later).
+        again: bool,
+    },
     /// The peer broke a rule of the protocol.
     #[error("the peer's handshake is malformed: {0}")]
     Malformed(#[from] HandshakeFault),
@@ -91,6 +100,17 @@ pub enum HandshakeFault {
         /// Its name, escaped.
         name: String,
     },
+    /// A command of the mechanism whose fields are not what they have to be.
+    #[error("its {name} is malformed")]
+    MalformedCommand {
+        /// The command's name.
+        name: &'static str,
+    },
+    /// The peer does not know what both sides have to know.
+    #[error(
+        "it could not prove who it is: the keys or passwords of the two sides do not belong together"
+    )]
+    NotProven,
     /// Metadata that breaks a rule.
     #[error("{0}")]
     Metadata(MetadataError),
@@ -121,14 +141,17 @@ impl From<GreetingError> for HandshakeError {
 }
 
 impl HandshakeFault {
-    /// The fault of a command whose body is well formed but has no place here.
-    pub(crate) fn unexpected(body: &[u8]) -> Self {
-        let name = body
-            .split_first()
-            .and_then(|(len, rest)| rest.get(..usize::from(*len)))
-            .unwrap_or_default();
+    /// The fault of a command that is well formed but has no place here: what a
+    /// [`Mechanism`](crate::Mechanism) says to all it does not know.
+    ///
+    /// ```
+    /// # use colugo_zmtp::{Command, HandshakeFault};
+    /// let fault = HandshakeFault::unexpected(&Command::Pong { context: b"" });
+    /// assert_eq!(fault.to_string(), "it sent the command \"PONG\" during the handshake");
+    /// ```
+    pub fn unexpected(command: &Command<'_>) -> Self {
         Self::UnexpectedCommand {
-            name: name.escape_ascii().to_string(),
+            name: command.name().escape_ascii().to_string(),
         }
     }
 }
@@ -150,6 +173,8 @@ impl HandshakeError {
             ) => b"Invalid socket type",
             Self::Malformed(HandshakeFault::IdentityTooLong { .. }) => b"Invalid identity",
             Self::Malformed(HandshakeFault::Metadata(_)) => b"Invalid metadata",
+            // The status code of ZAP is what libzmq says.
+            Self::Denied { again: false } => b"400",
             _ => return None,
         };
         let mut out = Vec::new();
@@ -212,6 +237,8 @@ mod tests {
         assert!(farewell(
             HandshakeFault::Metadata(MetadataError::Cut).into()
         ));
+        assert!(farewell(HandshakeError::Denied { again: false }));
+        assert!(!farewell(HandshakeError::Denied { again: true }));
         assert!(!farewell(HandshakeError::NotZmtp));
         assert!(!farewell(HandshakeError::OldVersion { major: 1 }));
         assert!(!farewell(HandshakeError::PeerError {

@@ -18,7 +18,10 @@
 //!   same however the input is cut, and each error names the rule that was broken. After an error
 //!   the connection can't be used: close it.
 //! - **Versions.** Peers of ZMTP 3.0 and later are spoken to; 1.0 and 2.0 are recognised and
-//!   refused. NULL is the only mechanism so far.
+//!   refused.
+//! - **Security.** A [`Mechanism`] is a part of its own, given to [`Handshake::with_mechanism`];
+//!   [`Null`] is the one that is here. What it may ask of the caller, and how it seals traffic, is
+//!   part of the contract already, and costs those who use NULL nothing.
 //!
 //! # Two handshakes talking
 //!
@@ -54,10 +57,14 @@
 //! 23](https://rfc.zeromq.org/spec/23/) (3.0) and, for the rules of each socket type,
 //! [28](https://rfc.zeromq.org/spec/28/) to [31](https://rfc.zeromq.org/spec/31/). Where libzmq
 //! does otherwise this crate takes what libzmq sends.
+#![forbid(unsafe_code)]
+// Nothing a peer sends may end in a panic: no index, no unwrap, no arithmetic that could overflow.
 #![cfg_attr(
     not(test),
     deny(
         clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::unreachable,
         clippy::unwrap_used,
         clippy::expect_used,
         clippy::panic,
@@ -74,6 +81,7 @@ mod hello;
 mod limits;
 mod mechanism;
 mod metadata;
+mod sealing;
 mod socket_type;
 mod stamp;
 mod subscriptions;
@@ -87,7 +95,9 @@ pub use handshake::Handshake;
 pub use handshake_error::{HandshakeError, HandshakeFault};
 pub use hello::{HandshakeConfig, PeerHello};
 pub use limits::*;
+pub use mechanism::{Decision, Mechanism, Null, Question, Step};
 pub use metadata::{Metadata, MetadataError, MetadataLimits};
+pub use sealing::{Open, OpenError, Opened, Seal, SealError, Sealing};
 pub use socket_type::SocketType;
 pub use stamp::{Cause, Losses, Stamp};
 pub use subscriptions::{SubscriptionLimit, SubscriptionSet};
