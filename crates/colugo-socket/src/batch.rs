@@ -1,4 +1,5 @@
 //! `Batch`: the messages of one read, still in the buffer they were read into. Made by a connection, consumed by an inbox or a handler.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::sync::Arc;
 
@@ -43,14 +44,14 @@ impl Span {
 
     #[inline]
     pub(crate) fn of(self, buf: &[u8]) -> &[u8] {
-        buf.get(self.start()..self.start() + self.len())
+        buf.get(self.start()..self.start().saturating_add(self.len()))
             .unwrap_or_default()
     }
 
     /// The same frame after `cut` octets were taken off the front of the buffer.
     pub(crate) fn shifted(self, cut: usize) -> Self {
         Self {
-            start: self.start - cut as u32,
+            start: self.start.saturating_sub(cut as u32),
             len_more: self.len_more,
         }
     }
@@ -126,7 +127,7 @@ impl Cursor {
         let span = *self.batch.spans.get(self.span)?;
         let meta = self.take_meta();
         if !span.more() && !self.names_itself {
-            self.span += 1;
+            self.span = self.span.saturating_add(1);
             return Some(Message::single(self.slice(span), self.from, meta));
         }
         Some(self.multipart(meta))
@@ -139,7 +140,7 @@ impl Cursor {
             frames.push(self.batch.peer.identity().clone());
         }
         while let Some(span) = self.batch.spans.get(self.span) {
-            self.span += 1;
+            self.span = self.span.saturating_add(1);
             frames.push(self.slice(*span));
             if !span.more() {
                 break;
@@ -154,7 +155,7 @@ impl Cursor {
             if *at as usize > self.span {
                 break;
             }
-            self.mark += 1;
+            self.mark = self.mark.saturating_add(1);
             match mark {
                 Mark::Stamp(meta) => self.meta = *meta,
                 Mark::Command(span) => return Some(Item::Command(span.of(&self.batch.buf))),
@@ -163,7 +164,7 @@ impl Cursor {
         let first = self.span;
         loop {
             let span = self.batch.spans.get(self.span)?;
-            self.span += 1;
+            self.span = self.span.saturating_add(1);
             if !span.more() {
                 break;
             }
@@ -197,7 +198,7 @@ impl Cursor {
             if let Mark::Stamp(meta) = mark {
                 self.meta = *meta;
             }
-            self.mark += 1;
+            self.mark = self.mark.saturating_add(1);
         }
     }
 
@@ -210,7 +211,9 @@ impl Cursor {
 
     #[inline]
     fn slice(&self, span: Span) -> Bytes {
-        let (start, end) = (span.start(), span.start() + span.len());
-        self.batch.buf.slice(start..end)
+        // Spans lie in the buffer; were one not to, this is cut short rather than a panic.
+        let end = span.start().saturating_add(span.len());
+        let end = end.min(self.batch.buf.len());
+        self.batch.buf.slice(span.start().min(end)..end)
     }
 }

@@ -1,4 +1,5 @@
 //! `Flow`: how much of one link's traffic waits in the inbox, and whether its reader is paused for it. Shared by connection and inbox.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -17,8 +18,14 @@ pub(crate) struct Flow {
 impl Flow {
     /// Counts what goes into the inbox. True: the reader must pause until [`taken`](Self::taken) wakes it.
     pub(crate) fn delivered(&self, messages: usize, octets: usize, limit: QueueLimit) -> bool {
-        let messages = self.messages.fetch_add(messages, Ordering::AcqRel) + messages;
-        let octets = self.octets.fetch_add(octets, Ordering::AcqRel) + octets;
+        let messages = self
+            .messages
+            .fetch_add(messages, Ordering::AcqRel)
+            .saturating_add(messages);
+        let octets = self
+            .octets
+            .fetch_add(octets, Ordering::AcqRel)
+            .saturating_add(octets);
         messages >= limit.messages || octets >= limit.octets
     }
 

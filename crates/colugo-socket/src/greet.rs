@@ -1,4 +1,5 @@
 //! The handshake of one connection, over a stream, within a deadline.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::future::poll_fn;
 use std::io;

@@ -29,9 +29,13 @@
 //! # Threads
 //!
 //! All sockets of a process share one data thread, which starts with the first socket and ends with the last.
+#![forbid(unsafe_code)]
+// Nothing a peer sends may end in a panic; the modules that take octets apart deny unchecked arithmetic as well.
 #![cfg_attr(
     not(test),
     deny(
+        clippy::unreachable,
+        clippy::string_slice,
         clippy::unwrap_used,
         clippy::expect_used,
         clippy::panic,

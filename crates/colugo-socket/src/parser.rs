@@ -1,5 +1,6 @@
 //! `Parser`: the octets of one connection on their way to whole messages. Answers what needs no application: subscriptions, PING, stamps.
 //! Does no I/O; its buffer grows with the octets that came, never with the size a header claims.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -107,7 +108,7 @@ impl Parser {
 
     /// The buffer, with room for at least half of `room` octets.
     pub(crate) fn buffer(&mut self, room: usize) -> &mut BytesMut {
-        let left = self.buf.capacity() - self.buf.len();
+        let left = self.buf.capacity().saturating_sub(self.buf.len());
         if left < room / 2 {
             self.renew(room);
         }
@@ -163,19 +164,21 @@ impl Parser {
                 return Ok(());
             };
             let body = self.check(header)?;
-            let whole = header.header_len + body;
-            if rest.len() < whole {
-                self.missing = whole - rest.len();
+            let whole = header.header_len.saturating_add(body);
+            let missing = whole.saturating_sub(rest.len());
+            if missing > 0 {
+                self.missing = missing;
                 return Ok(());
             }
-            let span = Span::new(self.pos + header.header_len, body, header.more);
-            self.pos += whole;
+            let body_at = self.pos.saturating_add(header.header_len);
+            let span = Span::new(body_at, body, header.more);
+            self.pos = self.pos.saturating_add(whole);
             if header.command {
                 self.command(span)?;
             } else {
                 self.spans.push(span);
                 if header.more {
-                    self.partial_octets += header.body_len;
+                    self.partial_octets = self.partial_octets.saturating_add(header.body_len);
                 } else {
                     self.on_message()?;
                 }
@@ -198,7 +201,7 @@ impl Parser {
             if octets > limit as u64 {
                 return Err(Fault::MessageTooLarge { octets, limit });
             }
-            if self.spans.len() - self.whole_spans >= MAX_FRAMES {
+            if self.spans.len().saturating_sub(self.whole_spans) >= MAX_FRAMES {
                 return Err(Fault::TooManyFrames);
             }
         }
@@ -215,7 +218,7 @@ impl Parser {
             _ => {}
         }
         if self.spans.len() > self.whole_spans {
-            self.messages += 1;
+            self.messages = self.messages.saturating_add(1);
             self.whole_spans = self.spans.len();
         }
         Ok(())
@@ -341,7 +344,7 @@ impl Parser {
     /// The whole messages and the marks between them. `keep`: the batch outlives the call, so a small one must not pin a large buffer.
     pub(crate) fn take_batch(&mut self, keep: bool) -> Option<Batch> {
         let cut = std::mem::take(&mut self.start);
-        self.pos -= cut;
+        self.pos = self.pos.saturating_sub(cut);
         let meta = self.batch_meta;
         self.batch_meta = self.next_meta;
         let commands = self
@@ -385,7 +388,7 @@ impl Parser {
     }
 
     fn split(&mut self, cut: usize, keep: bool) -> Bytes {
-        if keep && cut < COPY_BELOW && self.buf.capacity() >= cut * 2 {
+        if keep && cut < COPY_BELOW && self.buf.capacity() / 2 >= cut {
             let copy = Bytes::copy_from_slice(self.buf.get(..cut).unwrap_or_default());
             self.buf.advance(cut);
             if self.buf.is_empty() {

@@ -1,4 +1,5 @@
 //! `Stamping`: when a publisher's link needs a STAMP before a message (the wire contract's rules), and what losses it tells.
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -55,7 +56,11 @@ impl Stamping {
         clock: &mut SendClock,
     ) -> Option<Stamp> {
         let plain = seq == self.peer_expects && seq < self.clock_at && !queue_was_empty;
-        self.peer_expects = if plain { seq + 1 } else { self.peer_expects };
+        self.peer_expects = if plain {
+            seq.saturating_add(1)
+        } else {
+            self.peer_expects
+        };
         if plain {
             None
         } else {
@@ -69,7 +74,9 @@ impl Stamping {
         let told = self.started && seq == self.peer_expects && !queue_was_empty;
         self.peer_expects = seq.wrapping_add(1);
         self.next_seq = self.peer_expects;
-        self.clock_at = (seq / CLOCK_EVERY + 1) * CLOCK_EVERY;
+        self.clock_at = (seq / CLOCK_EVERY)
+            .saturating_add(1)
+            .saturating_mul(CLOCK_EVERY);
         if told && now.saturating_sub(self.last_ns) <= STAMP_AFTER_NS {
             return None;
         }
@@ -79,13 +86,13 @@ impl Stamping {
     /// A message was not queued because the queue was full.
     pub(crate) fn lost(&mut self, seq: u64) {
         self.pass(seq);
-        self.full += u64::from(self.started);
+        self.full = self.full.saturating_add(u64::from(self.started));
     }
 
     /// A message was not for this peer: its subscriptions do not match.
     pub(crate) fn filtered(&mut self, seq: u64) {
         self.pass(seq);
-        self.filtered += u64::from(self.started);
+        self.filtered = self.filtered.saturating_add(u64::from(self.started));
     }
 
     fn pass(&mut self, seq: u64) {
