@@ -48,6 +48,7 @@
 mod batch;
 mod builder;
 mod core;
+mod delivery;
 mod dial;
 mod endpoint;
 mod error;

@@ -2,7 +2,6 @@
 //! to it. The handshake itself is in `greet`.
 
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,11 +12,10 @@ use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
 use tokio::time::Sleep;
 
-use crate::batch::{Cursor, Item};
 use crate::core::{Core, Sink};
-use crate::event::{DownReason, SocketEvent};
+use crate::delivery::deliver;
+use crate::event::DownReason;
 use crate::flow::Flow;
-use crate::gate::lock;
 use crate::link::{CLOSE, Link, WRITE, since_start_ns};
 use crate::parser::Parser;
 use crate::peer::Peer;
@@ -244,45 +242,7 @@ impl Session {
         counters
             .received_octets
             .fetch_add(octets as u64, Ordering::Relaxed);
-        match &self.core.sink {
-            Sink::Inbox(inbox) => {
-                self.paused = self.flow.delivered(batch.messages, octets, inbox.limit());
-                inbox.deliver(batch);
-            }
-            Sink::Handler(handler) => {
-                let mut handler = lock(handler);
-                let mut cursor = Cursor::new(batch);
-                let peer = cursor.peer().clone();
-                while let Some(item) = cursor.next_item() {
-                    let call = AssertUnwindSafe(|| match item {
-                        Item::Message(message) => handler.message(&peer, message),
-                        Item::Command(body) => {
-                            let (name, data) = split_command(body);
-                            handler.command(&peer, name, data);
-                        }
-                    });
-                    if catch_unwind(call).is_err() {
-                        counters.handler_panics.fetch_add(1, Ordering::Relaxed);
-                        self.core.emit(SocketEvent::HandlerPanicked(peer.clone()));
-                    }
-                }
-                let _ = catch_unwind(AssertUnwindSafe(|| handler.batch_end()));
-            }
-            Sink::Nowhere => {
-                counters
-                    .ignored
-                    .fetch_add(batch.messages as u64, Ordering::Relaxed);
-            }
-        }
-    }
-}
-
-fn split_command(body: &[u8]) -> (&[u8], &[u8]) {
-    match body.split_first() {
-        Some((len, rest)) => rest
-            .split_at_checked(usize::from(*len))
-            .unwrap_or((rest, &[])),
-        None => (&[], &[]),
+        self.paused = deliver(&self.core, &self.flow, batch);
     }
 }
 
