@@ -1,6 +1,7 @@
 //! `Batch`: the messages of one read, still in the buffer they were read into. Made by a connection, consumed by an inbox or a handler.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -90,7 +91,9 @@ pub(crate) struct Cursor {
     mark_at: usize,
     names_itself: bool,
     from: LinkId,
+    /// Of the next message, and of the one handed out last by [`next_item`](Self::next_item).
     meta: Meta,
+    current: Meta,
 }
 
 /// What stands next in a batch.
@@ -115,11 +118,12 @@ impl Cursor {
             names_itself,
             from,
             meta,
+            current: meta,
         }
     }
 
     /// The next message, owned. Commands are passed over.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next_message(&mut self) -> Option<Message> {
         if self.span >= self.mark_at {
             self.pass_marks();
@@ -169,14 +173,35 @@ impl Cursor {
                 break;
             }
         }
-        let meta = self.take_meta();
-        let spans = self.batch.spans.get(first..self.span)?;
-        Some(Item::Message(MessageRef::new(
-            &self.batch.buf,
-            spans,
-            self.batch.peer.id(),
-            meta,
+        self.current = self.take_meta();
+        // A batch is a part of one read, and its spans are fewer than its octets.
+        let frames = NonZeroU32::new((self.span - first) as u32)?;
+        Some(Item::Message(MessageRef::in_batch(
+            self,
+            first as u32,
+            frames,
         )))
+    }
+
+    #[inline]
+    pub(crate) fn buf(&self) -> &Bytes {
+        &self.batch.buf
+    }
+
+    #[inline]
+    pub(crate) fn span_at(&self, i: usize) -> Option<Span> {
+        self.batch.spans.get(i).copied()
+    }
+
+    #[inline]
+    pub(crate) fn link(&self) -> LinkId {
+        self.from
+    }
+
+    /// Number and time of the message that [`next_item`](Self::next_item) came upon last.
+    #[inline]
+    pub(crate) fn current(&self) -> Meta {
+        self.current
     }
 
     pub(crate) fn peer(&self) -> &Arc<Peer> {

@@ -159,15 +159,16 @@ impl Inbox {
     /// The next message; waits for one.
     #[inline]
     pub fn recv(&self) -> Result<Message, RecvError> {
-        match self.take_front() {
+        match self.next_at_hand() {
             Some(message) => Ok(message),
             None => self.recv_deadline(None),
         }
     }
 
-    /// The next message of the batch that is being taken.
-    #[inline]
-    fn take_front(&self) -> Option<Message> {
+    /// The next message of the batch that is being taken, the quickest of all ways: `None` says no more than that this batch is over.
+    // Inlined to the end, so that a message goes to its receiver in registers: passed through memory it costs as much again.
+    #[inline(always)]
+    pub fn next_at_hand(&self) -> Option<Message> {
         match &mut *lock(&self.front) {
             Front::Batch(cursor) => cursor.next_message(),
             Front::Empty => None,
@@ -176,7 +177,7 @@ impl Inbox {
 
     /// The next message; waits for one, at most `timeout`.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, RecvError> {
-        match self.take_front() {
+        match self.next_at_hand() {
             Some(message) => Ok(message),
             None => self.recv_deadline(Instant::now().checked_add(timeout)),
         }
@@ -185,10 +186,32 @@ impl Inbox {
     /// The next message, if one is there. `TimedOut`: none is.
     #[inline]
     pub fn try_recv(&self) -> Result<Message, RecvError> {
-        match self.take_front() {
+        match self.next_at_hand() {
             Some(message) => Ok(message),
             None => self.take(&mut lock(&self.front)),
         }
+    }
+
+    /// Hands up to `max` messages that are there to `with`, under one lock: `with` must not use this inbox. Gives how many.
+    #[inline]
+    pub fn drain(&self, max: usize, mut with: impl FnMut(Message)) -> usize {
+        let mut taken = 0;
+        let mut front = lock(&self.front);
+        while taken < max {
+            let next = match &mut *front {
+                Front::Batch(cursor) => cursor.next_message(),
+                Front::Empty => None,
+            };
+            match next {
+                Some(message) => with(message),
+                None => match self.take(&mut front) {
+                    Ok(message) => with(message),
+                    Err(_) => break,
+                },
+            }
+            taken += 1;
+        }
+        taken
     }
 
     /// The next message, as a future. Cancel-safe: a dropped future has taken nothing.
@@ -202,16 +225,7 @@ impl Inbox {
             return Ok(0);
         }
         out.push(self.recv()?);
-        let mut front = lock(&self.front);
-        let mut taken = 1;
-        while taken < max {
-            match self.take(&mut front) {
-                Ok(message) => out.push(message),
-                Err(_) => break,
-            }
-            taken += 1;
-        }
-        Ok(taken)
+        Ok(1 + self.drain(max - 1, |message| out.push(message)))
     }
 
     /// Whether nothing is there to take.
@@ -246,7 +260,7 @@ impl Inbox {
         self.losses.unexplained.load(Ordering::Relaxed)
     }
 
-    #[inline]
+    #[cold]
     fn take(&self, front: &mut Front) -> Result<Message, RecvError> {
         if let Front::Batch(cursor) = front
             && let Some(message) = cursor.next_message()

@@ -1,10 +1,11 @@
 //! `Message`, `MessageRef` and `Outgoing`: what is received, what is borrowed, what is sent. Knows nothing of queues.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
-use crate::batch::Span;
+use crate::batch::{Cursor, Span};
 
 /// A number for one link to a peer, unique in this process and never used again.
 ///
@@ -123,6 +124,7 @@ impl Message {
     }
 
     /// The first frame, without the rest.
+    #[inline]
     pub fn into_payload(self) -> Bytes {
         match self.frames {
             Frames::One([one]) => one,
@@ -144,11 +146,13 @@ impl Message {
     }
 
     /// The link it came by.
+    #[inline]
     pub fn link(&self) -> LinkId {
         self.from
     }
 
     /// The publisher's stamp, where it sends them.
+    #[inline]
     pub fn meta(&self) -> Option<Meta> {
         self.meta.present()
     }
@@ -194,32 +198,45 @@ impl From<Vec<u8>> for Message {
 
 /// A message that is still in the read buffer: what an inline [`Handler`](crate::Handler) gets.
 #[derive(Clone, Copy)]
-pub struct MessageRef<'a> {
-    store: Store<'a>,
-    from: LinkId,
-    meta: Meta,
-}
+pub struct MessageRef<'a>(Store<'a>);
 
+/// Small enough to be handed on in registers: handlers get a message through several calls.
 #[derive(Clone, Copy)]
 enum Store<'a> {
-    Buffer { buf: &'a Bytes, spans: &'a [Span] },
-    Owned(&'a [Bytes]),
+    /// Some frames of a batch, of the message that the cursor came upon last.
+    Batch {
+        cursor: &'a Cursor,
+        first: u32,
+        frames: NonZeroU32,
+    },
+    Owned(&'a Message),
 }
 
 impl<'a> MessageRef<'a> {
-    pub(crate) fn new(buf: &'a Bytes, spans: &'a [Span], from: LinkId, meta: Meta) -> Self {
-        Self {
-            store: Store::Buffer { buf, spans },
-            from,
-            meta,
-        }
+    /// The message of `frames` frames from the `first` span of the batch on.
+    #[inline]
+    pub(crate) fn in_batch(cursor: &'a Cursor, first: u32, frames: NonZeroU32) -> Self {
+        Self(Store::Batch {
+            cursor,
+            first,
+            frames,
+        })
     }
 
     /// How many frames it has; at least one.
     pub fn len(&self) -> usize {
-        match self.store {
-            Store::Buffer { spans, .. } => spans.len(),
-            Store::Owned(frames) => frames.len(),
+        match self.0 {
+            Store::Batch { frames, .. } => frames.get() as usize,
+            Store::Owned(message) => message.frames().len(),
+        }
+    }
+
+    fn span(&self, i: usize) -> Option<(&'a Bytes, Span)> {
+        match self.0 {
+            Store::Batch { cursor, first, .. } if i < self.len() => {
+                Some((cursor.buf(), cursor.span_at(first as usize + i)?))
+            }
+            _ => None,
         }
     }
 
@@ -231,9 +248,9 @@ impl<'a> MessageRef<'a> {
     /// Frame `i`, counted from 0.
     #[inline]
     pub fn frame(&self, i: usize) -> Option<&'a [u8]> {
-        match self.store {
-            Store::Buffer { buf, spans } => spans.get(i).map(|span| span.of(buf)),
-            Store::Owned(frames) => frames.get(i).map(|f| &f[..]),
+        match self.0 {
+            Store::Batch { .. } => self.span(i).map(|(buf, span)| span.of(buf)),
+            Store::Owned(message) => message.frames().get(i).map(|f| &f[..]),
         }
     }
 
@@ -250,35 +267,39 @@ impl<'a> MessageRef<'a> {
 
     /// Frame `i` to keep: shared where it is large, copied where it is small.
     pub fn frame_bytes(&self, i: usize) -> Option<Bytes> {
-        match self.store {
-            Store::Buffer { buf, spans } => spans.get(i).map(|span| keep(buf, *span)),
-            Store::Owned(frames) => frames.get(i).cloned(),
+        match self.0 {
+            Store::Batch { .. } => self.span(i).map(|(buf, span)| keep(buf, span)),
+            Store::Owned(message) => message.frames().get(i).cloned(),
         }
     }
 
     /// The message to keep: as [`frame_bytes`](Self::frame_bytes), for all frames.
     pub fn to_message(&self) -> Message {
+        let meta = self.meta().unwrap_or_default();
         if self.len() == 1 {
-            return Message::single(
-                self.frame_bytes(0).unwrap_or_default(),
-                self.from,
-                self.meta,
-            );
+            let frame = self.frame_bytes(0).unwrap_or_default();
+            return Message::single(frame, self.link(), meta);
         }
         let frames = (0..self.len())
             .filter_map(|i| self.frame_bytes(i))
             .collect();
-        Message::many(frames, self.from, self.meta)
+        Message::many(frames, self.link(), meta)
     }
 
     /// The link it came by.
     pub fn link(&self) -> LinkId {
-        self.from
+        match self.0 {
+            Store::Batch { cursor, .. } => cursor.link(),
+            Store::Owned(message) => message.from,
+        }
     }
 
     /// The publisher's stamp, where it sends them.
     pub fn meta(&self) -> Option<Meta> {
-        self.meta.present()
+        match self.0 {
+            Store::Batch { cursor, .. } => cursor.current().present(),
+            Store::Owned(message) => message.meta(),
+        }
     }
 
     /// The publisher's number of this message.
@@ -296,7 +317,7 @@ impl fmt::Debug for MessageRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MessageRef")
             .field("frames", &self.len())
-            .field("from", &self.from)
+            .field("from", &self.link())
             .field("meta", &self.meta())
             .finish()
     }
@@ -304,11 +325,7 @@ impl fmt::Debug for MessageRef<'_> {
 
 impl<'a> From<&'a Message> for MessageRef<'a> {
     fn from(message: &'a Message) -> Self {
-        Self {
-            store: Store::Owned(message.frames()),
-            from: message.from,
-            meta: message.meta,
-        }
+        Self(Store::Owned(message))
     }
 }
 

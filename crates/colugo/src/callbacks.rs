@@ -130,7 +130,9 @@ impl Receiver for InlineMessages {
         let callback = &mut self.callback;
         let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| callback(message)));
         drop(inline);
-        if let (Err(panic), Some(handle)) = (done, self.handle.upgrade()) {
+        if let Err(panic) = done
+            && let Some(handle) = self.handle.upgrade()
+        {
             handle
                 .core
                 .contain(&self.label, Some(&handle.counters), || {

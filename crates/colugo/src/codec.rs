@@ -1,6 +1,7 @@
 //! How values become octets and back: the two traits and the codecs that are always there. Knows nothing of sockets or topics.
 //! Publishers, subscribers, clients and servers each hold an [`Encoder`] or a [`Decoder`].
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
@@ -241,6 +242,18 @@ impl<T> Decoder<T> {
             Self::Codec(codec) => codec.decode_frames(message.frames()),
         }
     }
+}
+
+/// What `take` makes of a message. `Bytes`, of which there are most, are moved without the call: by a pointer to a function they would go
+/// through memory twice.
+#[inline(always)]
+pub(crate) fn as_it_is<T: 'static>(message: RawMessage, take: fn(RawMessage) -> T) -> T {
+    let mut value: Option<T> = None;
+    match (&mut value as &mut dyn Any).downcast_mut::<Option<Bytes>>() {
+        Some(payload) => *payload = Some(message.into_payload()),
+        None => return take(message),
+    }
+    value.unwrap_or_else(|| take(RawMessage::multipart(Vec::new())))
 }
 
 impl<T> Clone for Decoder<T> {

@@ -166,8 +166,13 @@ impl<T: ?Sized> Publisher<T> {
     /// # Errors
     /// The codec can't write it, it is over the limit, or the publisher is closed. A full queue is no error: see [`Sent::dropped`].
     pub fn send(&self, value: &T) -> Result<Sent, SendError> {
-        self.encoder
-            .encode(value, |octets| self.outgoing(&Outgoing::Slice(octets)))?
+        match &self.encoder {
+            // Apart from the codecs: each result that is passed on through memory costs as much as the copy of a small message.
+            Encoder::Raw(_, octets) => self.outgoing(&Outgoing::Slice(octets(value))),
+            codec @ Encoder::Codec(_) => {
+                codec.encode(value, |octets| self.outgoing(&Outgoing::Slice(octets)))?
+            }
+        }
     }
 
     /// Sends octets as they are, past the codec. Large ones are not copied.
@@ -202,15 +207,7 @@ impl<T: ?Sized> Publisher<T> {
                 }
                 Ok(sent)
             }
-            Err(RawSendError::TooLarge { octets, limit }) => {
-                Err(SendError::TooLarge { octets, limit })
-            }
-            Err(RawSendError::WouldDeadlock) => Err(SendError::WouldDeadlock),
-            Err(RawSendError::Full | RawSendError::NoPeer) => Ok(Sent {
-                queued: 0,
-                dropped: 0,
-            }),
-            Err(_) => Err(SendError::Closed),
+            Err(error) => not_sent(*error),
         }
     }
 
@@ -278,6 +275,16 @@ impl<T: ?Sized> Publisher<T> {
     /// What was counted so far.
     pub fn stats(&self) -> Stats {
         self.core.handle.stats()
+    }
+}
+
+#[cold]
+fn not_sent(error: RawSendError) -> Result<Sent, SendError> {
+    match error {
+        RawSendError::TooLarge { octets, limit } => Err(SendError::TooLarge { octets, limit }),
+        RawSendError::WouldDeadlock => Err(SendError::WouldDeadlock),
+        RawSendError::Full | RawSendError::NoPeer => Ok(Sent::default()),
+        _ => Err(SendError::Closed),
     }
 }
 

@@ -190,8 +190,8 @@ impl DataSocket for Open<kind::Pub> {
     shared!();
 
     #[inline]
-    fn send(&self, message: &Outgoing<'_>) -> Result<Sent, SendError> {
-        self.0.publish(message)
+    fn send(&self, message: &Outgoing<'_>) -> Result<Sent, Box<SendError>> {
+        self.0.publish(message).map_err(Box::new)
     }
 
     fn send_to(&self, _: LinkId, _: &[&[u8]], _: Outgoing<'_>) -> Result<(), SendError> {
@@ -216,8 +216,8 @@ impl DataSocket for Open<kind::Pub> {
 /// The part of sockets that do not publish.
 macro_rules! no_publisher {
     () => {
-        fn send(&self, _: &Outgoing<'_>) -> Result<Sent, SendError> {
-            Err(SendError::NoPeer)
+        fn send(&self, _: &Outgoing<'_>) -> Result<Sent, Box<SendError>> {
+            Err(Box::new(SendError::NoPeer))
         }
 
         fn subscriber_count(&self) -> usize {

@@ -15,7 +15,7 @@ use colugo_socket::{Inbox, Message as RawMessage, MessageRef, RecvError as RawRe
 use futures_core::Stream;
 
 use crate::callbacks::{InlineMessages, OnMessage};
-use crate::codec::{Decode, DecodeError, Decoder};
+use crate::codec::{self, Decode, DecodeError, Decoder};
 use crate::core::{Core, Forever};
 use crate::error::{BuildError, RecvError, WaitError};
 use crate::event::Event;
@@ -74,21 +74,21 @@ impl<T: Send + 'static> SubscriberBuilder<T> {
     #[cfg(feature = "json")]
     #[must_use]
     pub fn json<U: serde::de::DeserializeOwned>(self) -> SubscriberBuilder<U> {
-        self.codec(crate::codec::Json)
+        self.codec(codec::Json)
     }
 
     /// Receives `U` as MessagePack.
     #[cfg(feature = "msgpack")]
     #[must_use]
     pub fn msgpack<U: serde::de::DeserializeOwned>(self) -> SubscriberBuilder<U> {
-        self.codec(crate::codec::MsgPack)
+        self.codec(codec::MsgPack)
     }
 
     /// Receives `U` as Protobuf.
     #[cfg(feature = "protobuf")]
     #[must_use]
     pub fn protobuf<U: prost::Message + Default>(self) -> SubscriberBuilder<U> {
-        self.codec(crate::codec::Protobuf)
+        self.codec(codec::Protobuf)
     }
 
     /// Receives `U` in a format of your own: see [`Decode`].
@@ -262,7 +262,7 @@ pub struct Subscriber<T = Bytes> {
     some_undecoded: AtomicBool,
 }
 
-impl<T> Subscriber<T> {
+impl<T: 'static> Subscriber<T> {
     /// The next message; waits for one.
     ///
     /// # Errors
@@ -316,6 +316,13 @@ impl<T> Subscriber<T> {
         }
         out.push(self.recv()?);
         let mut taken = 1;
+        if let Decoder::Raw(_, take) = &self.decoder {
+            let with = |raw| {
+                let meta = MessageMeta::from(&raw);
+                out.push(Message::new(codec::as_it_is(raw, *take), meta));
+            };
+            return Ok(taken + self.inbox.drain(max - taken, with));
+        }
         while taken < max {
             let Ok(raw) = self.inbox.try_recv() else {
                 break;
@@ -334,7 +341,18 @@ impl<T> Subscriber<T> {
         Ok(taken)
     }
 
+    #[inline]
     fn receive(&self, timeout: Option<Duration>) -> Result<Message<T>, RecvError> {
+        if !self.some_undecoded.load(Ordering::Acquire)
+            && let Some(raw) = self.inbox.next_at_hand()
+        {
+            return self.decode(raw);
+        }
+        self.receive_patiently(timeout)
+    }
+
+    #[cold]
+    fn receive_patiently(&self, timeout: Option<Duration>) -> Result<Message<T>, RecvError> {
         self.undecoded()?;
         let raw = match self.inbox.try_recv() {
             Err(RawRecvError::TimedOut) => self.wait(timeout)?,
@@ -366,9 +384,12 @@ impl<T> Subscriber<T> {
         first.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    #[inline]
+    #[inline(always)]
     fn decode(&self, raw: RawMessage) -> Result<Message<T>, RecvError> {
         let meta = MessageMeta::from(&raw);
+        if let Decoder::Raw(_, take) = &self.decoder {
+            return Ok(Message::new(codec::as_it_is(raw, *take), meta));
+        }
         match self.decoder.decode(raw) {
             Ok(value) => Ok(Message::new(value, meta)),
             Err(error) => {
@@ -377,7 +398,9 @@ impl<T> Subscriber<T> {
             }
         }
     }
+}
 
+impl<T> Subscriber<T> {
     /// How many publishers are connected.
     pub fn publisher_count(&self) -> usize {
         self.handle.links.len()
@@ -431,7 +454,7 @@ pub(crate) fn not_received(error: RawRecvError, waited: Duration) -> RecvError {
     }
 }
 
-impl<T> Stream for Subscriber<T> {
+impl<T: 'static> Stream for Subscriber<T> {
     type Item = Result<Message<T>, RecvError>;
 
     /// Ends when the node is closed.

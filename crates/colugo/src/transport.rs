@@ -146,7 +146,8 @@ pub(crate) trait DataSocket: Send + Sync + Debug {
     fn bind(&self, endpoint: &str) -> Result<String, colugo_socket::BindError>;
     fn connect(&self, endpoint: &str) -> Result<(), colugo_socket::ConnectError>;
     fn disconnect(&self, endpoint: &str);
-    fn send(&self, message: &Outgoing<'_>) -> Result<Sent, colugo_socket::SendError>;
+    /// The error is boxed so that the result fits into registers: it is made for each message.
+    fn send(&self, message: &Outgoing<'_>) -> Result<Sent, Box<colugo_socket::SendError>>;
     /// Sends to one link, `head` in front.
     fn send_to(
         &self,

@@ -378,7 +378,7 @@ impl DataSocket for VirtualSocket {
         self.hang_up(|link| link.endpoint.as_deref() == Some(endpoint));
     }
 
-    fn send(&self, message: &Outgoing<'_>) -> Result<Sent, SendError> {
+    fn send(&self, message: &Outgoing<'_>) -> Result<Sent, Box<SendError>> {
         self.check(message)?;
         let frames = frames_of(&[], message.clone());
         let first = frames.first().cloned().unwrap_or_default();
