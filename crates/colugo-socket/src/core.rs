@@ -14,6 +14,7 @@ use crate::event::{DownReason, Handler, SocketEvent};
 use crate::flusher::Flusher;
 use crate::gate::{Gate, lock};
 use crate::inbox::Inbox;
+use crate::inproc::Inproc;
 use crate::link::Link;
 use crate::message::LinkId;
 use crate::options::Options;
@@ -55,6 +56,7 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     pub(crate) handle: Handle,
     pub(crate) flusher: Arc<Flusher>,
+    pub(crate) inproc: Arc<Inproc>,
     pub(crate) tasks: Mutex<Tasks>,
     pub(crate) closing: AtomicBool,
     pub(crate) connections: AtomicUsize,
@@ -85,6 +87,7 @@ impl Core {
             counters: Counters::default(),
             handle: runtime.handle().clone(),
             flusher: runtime.flusher().clone(),
+            inproc: runtime.inproc().clone(),
             tasks: Mutex::default(),
             closing: AtomicBool::new(false),
             connections: AtomicUsize::new(0),

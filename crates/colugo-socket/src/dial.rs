@@ -3,15 +3,20 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::core::Core;
 use crate::endpoint::{Endpoint, Place};
 use crate::event::SocketEvent;
 use crate::greet::{greet, part};
+#[cfg(unix)]
+use crate::ipc;
 use crate::link::{CLOSE, Link};
 use crate::options::HEALTHY_AFTER;
 use crate::peer::Peer;
+use crate::random;
 use crate::session::Session;
 use crate::stream::Stream;
 use crate::tasks::TaskGuard;
@@ -58,7 +63,7 @@ pub(crate) async fn dial(
     let mut backoff = Backoff::new(core.options.reconnect);
     loop {
         let began = Instant::now();
-        match connect(&endpoint).await {
+        match connect(&core, &endpoint).await {
             Ok(stream) => {
                 run_connection(&core, &link, stream, true, &stop).await;
                 if began.elapsed() >= HEALTHY_AFTER {
@@ -71,17 +76,18 @@ pub(crate) async fn dial(
             core.forget(&link);
             return;
         }
-        let random = getrandom::u32().unwrap_or(u32::MAX / 2);
-        tokio::time::sleep(backoff.next(random)).await;
+        tokio::time::sleep(backoff.next(random::u32())).await;
     }
 }
 
-async fn connect(endpoint: &Endpoint) -> io::Result<Stream> {
+async fn connect(core: &Core, endpoint: &Endpoint) -> io::Result<Stream> {
     match &endpoint.place {
-        Place::Tcp(host, port) => {
-            let stream = tcp::connect(host, *port).await?;
-            Ok(Stream::Tcp(stream))
-        }
+        Place::Tcp(host, port) => tcp::connect(host, *port).await.map(Stream::Tcp),
+        #[cfg(unix)]
+        Place::Ipc(name) => ipc::connect(name).await.map(Stream::Unix),
+        #[cfg(not(unix))]
+        Place::Ipc(_) => Err(io::ErrorKind::Unsupported.into()),
+        Place::Inproc(name) => Ok(Stream::Pipe(core.inproc.connect(name).await)),
     }
 }
 

@@ -4,9 +4,13 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-/// An address in ZeroMQ's spelling, for example `tcp://127.0.0.1:5555`.
+/// An address in ZeroMQ's spelling: `tcp://127.0.0.1:5555`, `ipc:///tmp/weather`, `inproc://weather`.
 ///
-/// `tcp://*:0` means every interface and a port chosen by the system; a host name is resolved again at each dial.
+/// - `tcp://HOST:PORT`: `tcp://*:0` means every interface and a port chosen by the system; a host name is resolved again at each dial.
+/// - `ipc://PATH` (Unix): between processes of one machine. Listening makes the file, which replaces one that a dead process left, and is
+///   removed at the end; who may write to it may dial. `ipc://*` is a free path in the directory for temporary files. `ipc://@NAME` (Linux)
+///   is an abstract name, which leaves no file.
+/// - `inproc://NAME`: between sockets of one process. Either side may come first.
 ///
 /// ```
 /// use colugo_socket::Endpoint;
@@ -24,7 +28,15 @@ pub struct Endpoint {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Place {
     Tcp(Host, u16),
+    /// A path, `@` and an abstract name, or `*`.
+    Ipc(String),
+    Inproc(String),
 }
+
+/// Octets of a path of a Unix domain socket at most, as the system has it.
+const IPC_MAX: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
+/// Octets of an inproc name at most: as long as libzmq takes them.
+const INPROC_MAX: usize = 255;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Host {
@@ -40,14 +52,30 @@ pub(crate) enum Host {
 #[non_exhaustive]
 pub enum EndpointError {
     /// The transport is not one this library has.
-    #[error("`{0}` is no endpoint: write tcp://HOST:PORT, for example tcp://127.0.0.1:5555")]
-    NotTcp(String),
+    #[error(
+        "`{0}` is no endpoint: write tcp://HOST:PORT, ipc://PATH or inproc://NAME, for example tcp://127.0.0.1:5555"
+    )]
+    Transport(String),
     /// The port is missing or no number from 0 to 65535.
     #[error("`{0}` has no port: write tcp://HOST:PORT with a PORT from 0 to 65535")]
     NoPort(String),
     /// The host is empty or no address.
     #[error("`{0}` has no host: write an address, a name, or * for every interface")]
     NoHost(String),
+    /// Nothing follows `ipc://` or `inproc://`, or a zero octet is in it.
+    #[error("`{0}` has no name: write ipc://PATH, or inproc://NAME")]
+    NoName(String),
+    /// The path or name is longer than the system takes.
+    #[error("`{text}` is too long: at most {limit} octets after ://")]
+    TooLong {
+        /// The endpoint.
+        text: String,
+        /// Octets there may be.
+        limit: usize,
+    },
+    /// This system has no Unix domain sockets, or no abstract names for them.
+    #[error("`{0}` cannot be used on this system: ipc:// needs Unix, and ipc://@NAME needs Linux")]
+    NotHere(String),
 }
 
 impl Host {
@@ -90,10 +118,19 @@ impl Endpoint {
         }
     }
 
+    /// `name` is what follows `ipc://`, and known to be good.
+    #[cfg(unix)]
+    pub(crate) fn ipc_at(name: &str) -> Self {
+        Self {
+            place: Place::Ipc(name.to_owned()),
+        }
+    }
+
     /// The TCP port, 0 where the system is asked for one; None where the transport has no ports.
     pub fn port(&self) -> Option<u16> {
         match &self.place {
             Place::Tcp(_, port) => Some(*port),
+            Place::Ipc(_) | Place::Inproc(_) => None,
         }
     }
 
@@ -101,6 +138,7 @@ impl Endpoint {
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         match &self.place {
             Place::Tcp(host, port) => host.socket_addr(*port),
+            Place::Ipc(_) | Place::Inproc(_) => None,
         }
     }
 
@@ -108,6 +146,16 @@ impl Endpoint {
     pub(crate) fn dialable(&self) -> Self {
         match &self.place {
             Place::Tcp(host, port) => Self::tcp_at(host.dialable(), *port),
+            Place::Ipc(_) | Place::Inproc(_) => self.clone(),
+        }
+    }
+
+    /// It asks for a port or path that is free: good for listening only.
+    pub(crate) fn is_wildcard(&self) -> bool {
+        match &self.place {
+            Place::Tcp(_, port) => *port == 0,
+            Place::Ipc(name) => name == "*",
+            Place::Inproc(_) => false,
         }
     }
 }
@@ -116,31 +164,55 @@ impl FromStr for Endpoint {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
-        let rest = text
-            .strip_prefix("tcp://")
-            .ok_or_else(|| EndpointError::NotTcp(text.into()))?;
-        let (host, port) = rest
-            .rsplit_once(':')
-            .ok_or_else(|| EndpointError::NoPort(text.into()))?;
-        let port = match port {
-            "*" => 0,
-            digits => digits
-                .parse()
-                .map_err(|_| EndpointError::NoPort(text.into()))?,
-        };
-        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
-        let host = match bare {
-            Some(v6) => parse_v6(v6).ok_or_else(|| EndpointError::NoHost(text.into()))?,
-            None if host == "*" => Host::Any,
-            None if host.is_empty() || host.contains(['/', ':', '[', ']', ' ']) => {
-                return Err(EndpointError::NoHost(text.into()));
+        let place = if let Some(rest) = text.strip_prefix("tcp://") {
+            parse_tcp(text, rest)?
+        } else if let Some(name) = text.strip_prefix("ipc://") {
+            if !cfg!(unix) || (name.starts_with('@') && !cfg!(target_os = "linux")) {
+                return Err(EndpointError::NotHere(text.into()));
             }
-            None => host
-                .parse()
-                .map_or_else(|_| Host::Name(host.into()), Host::Ip),
+            Place::Ipc(check_name(text, name, IPC_MAX)?)
+        } else if let Some(name) = text.strip_prefix("inproc://") {
+            Place::Inproc(check_name(text, name, INPROC_MAX)?)
+        } else {
+            return Err(EndpointError::Transport(text.into()));
         };
-        Ok(Self::tcp_at(host, port))
+        Ok(Self { place })
     }
+}
+
+fn check_name(text: &str, name: &str, limit: usize) -> Result<String, EndpointError> {
+    if name.is_empty() || name == "@" || name.contains('\0') {
+        return Err(EndpointError::NoName(text.into()));
+    }
+    if name.len() > limit {
+        let text = text.into();
+        return Err(EndpointError::TooLong { text, limit });
+    }
+    Ok(name.into())
+}
+
+fn parse_tcp(text: &str, rest: &str) -> Result<Place, EndpointError> {
+    let (host, port) = rest
+        .rsplit_once(':')
+        .ok_or_else(|| EndpointError::NoPort(text.into()))?;
+    let port = match port {
+        "*" => 0,
+        digits => digits
+            .parse()
+            .map_err(|_| EndpointError::NoPort(text.into()))?,
+    };
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    let host = match bare {
+        Some(v6) => parse_v6(v6).ok_or_else(|| EndpointError::NoHost(text.into()))?,
+        None if host == "*" => Host::Any,
+        None if host.is_empty() || host.contains(['/', ':', '[', ']', ' ']) => {
+            return Err(EndpointError::NoHost(text.into()));
+        }
+        None => host
+            .parse()
+            .map_or_else(|_| Host::Name(host.into()), Host::Ip),
+    };
+    Ok(Place::Tcp(host, port))
 }
 
 fn parse_v6(text: &str) -> Option<Host> {
@@ -153,7 +225,11 @@ fn parse_v6(text: &str) -> Option<Host> {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place::Tcp(host, port) = &self.place;
+        let (host, port) = match &self.place {
+            Place::Tcp(host, port) => (host, port),
+            Place::Ipc(name) => return write!(f, "ipc://{name}"),
+            Place::Inproc(name) => return write!(f, "inproc://{name}"),
+        };
         match host {
             Host::Any => write!(f, "tcp://*:{port}"),
             Host::Ip(IpAddr::V6(ip)) => write!(f, "tcp://[{ip}]:{port}"),
@@ -218,12 +294,37 @@ mod tests {
             "tcp://*:0",
             "tcp://robot.local:5555",
             "tcp://[fe80::1%3]:7",
+            "inproc://a name/of:any kind",
         ] {
             assert_eq!(
                 text.parse::<Endpoint>().map(|e| e.to_string()),
                 Ok(text.into())
             );
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn names_of_unix_sockets_are_as_long_as_the_system_takes_them() {
+        for text in [
+            "ipc:///tmp/a b:c",
+            "ipc://relative",
+            "ipc://@abstract",
+            "ipc://*",
+        ] {
+            assert_eq!(
+                text.parse::<Endpoint>().map(|e| (e.port(), e.to_string())),
+                Ok((None, text.into()))
+            );
+        }
+        let longest = format!("ipc:///{}", "x".repeat(IPC_MAX - 1));
+        assert!(longest.parse::<Endpoint>().is_ok());
+        let longer = format!("{longest}x").parse::<Endpoint>();
+        assert!(matches!(
+            longer,
+            Err(EndpointError::TooLong { limit: 107, .. })
+        ));
+        assert!("ipc://@".parse::<Endpoint>().is_err());
     }
 
     #[test]
@@ -234,7 +335,10 @@ mod tests {
             "tcp://:5",
             "tcp://a",
             "tcp://a:65536",
-            "ipc://x",
+            "ipc://",
+            "inproc://",
+            "inproc://a\0b",
+            "udp://a:5",
             "tcp://[::1:5",
             "tcp://a b:5",
             "tcp://::1:5",

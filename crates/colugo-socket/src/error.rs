@@ -42,14 +42,21 @@ pub enum BindError {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// Another socket listens there.
-    #[error("{0} is in use by another socket: choose another port, or port 0 for a free one")]
+    #[error(
+        "{0} is in use by another socket: choose another port or name, or port 0 for a free one"
+    )]
     InUse(String),
     /// No interface of this machine has that address.
     #[error("no interface of this machine has the address of {0}")]
     NoInterface(String),
-    /// Not allowed, for example a port below 1024.
-    #[error("not allowed to listen on {0}: ports below 1024 need a privilege")]
+    /// Not allowed, for example a port below 1024, or a path in a directory of somebody else's.
+    #[error(
+        "not allowed to listen on {0}: ports below 1024 need a privilege, paths a directory one may write to"
+    )]
     NotAllowed(String),
+    /// A file of that name is there, and it is no socket.
+    #[error("{0} names a file that is no socket: move it away, or choose another path")]
+    NotASocket(String),
     /// The name does not resolve.
     #[error("the name in {0} does not resolve: {1}")]
     Resolve(String, #[source] io::Error),
@@ -73,8 +80,8 @@ pub enum ConnectError {
     /// The text is no endpoint.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// Port 0 can be bound, not dialled.
-    #[error("{0} cannot be dialled: port 0 only makes sense for listening")]
+    /// Port 0 and `ipc://*` can be bound, not dialled.
+    #[error("{0} cannot be dialled: asking for a free port or path only makes sense for listening")]
     PortZero(String),
     /// The socket is closed.
     #[error("the socket is closed")]

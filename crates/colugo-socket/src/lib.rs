@@ -1,4 +1,5 @@
-//! ZeroMQ sockets in safe Rust, without libzmq: PUB, SUB, REQ, REP, DEALER, ROUTER, PUSH, PULL over TCP, for ZMTP 3.0 and 3.1 peers.
+//! ZeroMQ sockets in safe Rust, without libzmq: PUB, SUB, REQ, REP, DEALER, ROUTER, PUSH, PULL over TCP, ipc and inproc,
+//! for ZMTP 3.0 and 3.1 peers.
 //!
 //! ```
 //! use colugo_socket::{PubSocket, SubSocket};
@@ -47,6 +48,7 @@
 
 mod batch;
 mod builder;
+mod clock;
 mod core;
 mod delivery;
 mod dial;
@@ -58,6 +60,9 @@ mod flusher;
 mod gate;
 mod greet;
 mod inbox;
+mod inproc;
+#[cfg(unix)]
+mod ipc;
 pub mod kind;
 mod link;
 mod listen;
@@ -67,6 +72,8 @@ mod outbox;
 mod own_topics;
 mod parser;
 mod peer;
+mod pipe;
+mod random;
 mod request;
 mod runtime;
 mod sending;
@@ -83,9 +90,9 @@ mod writer;
 /// Every default and bound, with its unit and reason.
 pub mod limits {
     pub use crate::options::{
-        CONNECT_TIMEOUT, DROP_WAIT, HANDSHAKE_TIMEOUT, HEALTHY_AFTER, KEEPALIVE_AFTER,
+        BACKLOG, CONNECT_TIMEOUT, DROP_WAIT, HANDSHAKE_TIMEOUT, HEALTHY_AFTER, KEEPALIVE_AFTER,
         KEEPALIVE_EVERY, LINGER, MAX_BEFORE_PONG, MAX_COMMAND, MAX_CONNECTIONS_DEFAULT, MAX_FRAMES,
-        MAX_MESSAGE_DEFAULT, MAX_MESSAGE_LIMIT, RECONNECT,
+        MAX_MESSAGE_DEFAULT, MAX_MESSAGE_LIMIT, PIPE_OCTETS, RECONNECT,
     };
 }
 

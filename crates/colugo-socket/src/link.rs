@@ -2,11 +2,11 @@
 //! Whoever made the queue not empty has the writer's role and either writes or hands it on. Knows nothing of reading.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
 
 use colugo_zmtp::SubscriptionSet;
 
+use crate::clock::since_start_ns;
 use crate::flusher::Flusher;
 use crate::gate::{Gate, WakerSlot, lock};
 use crate::message::LinkId;
@@ -65,17 +65,6 @@ pub(crate) struct Link {
     warm: AtomicBool,
     pub(crate) sent: AtomicU64,
     pub(crate) dropped: AtomicU64,
-}
-
-/// Nanoseconds since some moment before the first call.
-pub(crate) fn since_start_ns() -> u64 {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let start = START.get_or_init(|| {
-        Instant::now()
-            .checked_sub(Duration::from_secs(1))
-            .unwrap_or_else(Instant::now)
-    });
-    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Link {

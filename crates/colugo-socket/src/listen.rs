@@ -15,6 +15,9 @@ use crate::dial::run_connection;
 use crate::endpoint::{Endpoint, Place};
 use crate::error::BindError;
 use crate::event::{RefusedWhy, SocketEvent};
+use crate::inproc::{Inproc, InprocListener};
+#[cfg(unix)]
+use crate::ipc::{self, IpcListener};
 use crate::link::Link;
 use crate::stream::Stream;
 use crate::tasks::TaskGuard;
@@ -27,11 +30,17 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp(TcpListener),
+    #[cfg(unix)]
+    Ipc(IpcListener),
+    Inproc(InprocListener),
 }
 
 impl Listener {
     /// Listens. Gives the endpoint with what the system chose. Within the data thread's runtime.
-    pub(crate) fn bind(endpoint: &Endpoint) -> Result<(Self, Endpoint), BindError> {
+    pub(crate) fn bind(
+        endpoint: &Endpoint,
+        names: &Arc<Inproc>,
+    ) -> Result<(Self, Endpoint), BindError> {
         match &endpoint.place {
             Place::Tcp(host, port) => {
                 let (listener, bound) = tcp::bind(endpoint, host, *port)?;
@@ -39,12 +48,26 @@ impl Listener {
                     TcpListener::from_std(listener).map_err(|error| explain(endpoint, error))?;
                 Ok((Self::Tcp(listener), bound))
             }
+            #[cfg(unix)]
+            Place::Ipc(name) => {
+                let (listener, bound) = ipc::bind(endpoint, name)?;
+                Ok((Self::Ipc(listener), bound))
+            }
+            #[cfg(not(unix))]
+            Place::Ipc(_) => Err(explain(endpoint, io::ErrorKind::Unsupported.into())),
+            Place::Inproc(name) => match names.bind(name) {
+                Some(listener) => Ok((Self::Inproc(listener), endpoint.clone())),
+                None => Err(BindError::InUse(endpoint.to_string())),
+            },
         }
     }
 
     async fn accept(&self) -> io::Result<Stream> {
         match self {
             Self::Tcp(listener) => listener.accept().await.map(|(s, _)| Stream::Tcp(s)),
+            #[cfg(unix)]
+            Self::Ipc(ipc) => ipc.listener.accept().await.map(|(s, _)| Stream::Unix(s)),
+            Self::Inproc(listener) => listener.accept().await.map(Stream::Pipe),
         }
     }
 
@@ -54,6 +77,9 @@ impl Listener {
             Self::Tcp(listener) => {
                 let _ = SockRef::from(listener).shutdown(Shutdown::Both);
             }
+            #[cfg(unix)]
+            Self::Ipc(listener) => listener.stop(),
+            Self::Inproc(listener) => listener.stop(),
         }
     }
 }

@@ -39,6 +39,10 @@ pub const MAX_MESSAGE_DEFAULT: usize = 64 << 20;
 pub const MAX_MESSAGE_LIMIT: usize = 1 << 30;
 /// Frames of one message at most: an honest message has a handful.
 pub const MAX_FRAMES: usize = 1024;
+/// Octets on their way between two sockets of one process (inproc), each way: as many as the engine reads at once.
+pub const PIPE_OCTETS: usize = 256 << 10;
+/// Connections that wait to be accepted, per listening address; the system may allow fewer.
+pub const BACKLOG: usize = 1024;
 /// Octets of a command after the handshake at most.
 pub const MAX_COMMAND: u64 = 64 << 10;
 /// Octets that may wait for a peer and its PING is still answered: any octet is a sign of life.

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::error::BuildError;
 use crate::flusher::Flusher;
 use crate::gate::lock;
+use crate::inproc::Inproc;
 use crate::options::DROP_WAIT;
 
 thread_local! {
@@ -30,6 +31,7 @@ static RUNNING: Mutex<(u32, Weak<Runtime>)> = Mutex::new((0, Weak::new()));
 pub(crate) struct Runtime {
     handle: Handle,
     flusher: Arc<Flusher>,
+    inproc: Arc<Inproc>,
     stop: Option<oneshot::Sender<()>>,
     ended: Mutex<mpsc::Receiver<()>>,
 }
@@ -87,6 +89,7 @@ impl Runtime {
         Ok(Self {
             handle,
             flusher,
+            inproc: Arc::default(),
             stop: Some(stop),
             ended: Mutex::new(ended),
         })
@@ -98,6 +101,11 @@ impl Runtime {
 
     pub(crate) fn flusher(&self) -> &Arc<Flusher> {
         &self.flusher
+    }
+
+    /// The names at which the sockets of this process listen for each other.
+    pub(crate) fn inproc(&self) -> &Arc<Inproc> {
+        &self.inproc
     }
 }
 

@@ -12,11 +12,12 @@ use bytes::BytesMut;
 use tokio::io::AsyncReadExt;
 use tokio::time::Sleep;
 
+use crate::clock::since_start_ns;
 use crate::core::{Core, Sink};
 use crate::delivery::deliver;
 use crate::event::DownReason;
 use crate::flow::Flow;
-use crate::link::{CLOSE, Link, WRITE, since_start_ns};
+use crate::link::{CLOSE, Link, WRITE};
 use crate::parser::Parser;
 use crate::peer::Peer;
 use crate::stream::ReadHalf;

@@ -92,7 +92,7 @@ impl<K: Kind> Socket<K> {
             return Err(BindError::Closed);
         }
         let entered = self.core.handle.enter();
-        let (listener, bound) = Listener::bind(&endpoint)?;
+        let (listener, bound) = Listener::bind(&endpoint, &self.core.inproc)?;
         drop(entered);
         let listener = Arc::new(listener);
         let task = self.core.handle.spawn(listen::accept(
@@ -120,7 +120,7 @@ impl<K: Kind> Socket<K> {
     /// the same endpoint changes nothing.
     pub fn connect(&self, endpoint: impl ToEndpoint) -> Result<(), ConnectError> {
         let endpoint = endpoint.to_endpoint()?.dialable();
-        if endpoint.port() == Some(0) {
+        if endpoint.is_wildcard() {
             return Err(ConnectError::PortZero(endpoint.to_string()));
         }
         if self.core.is_closing() {

@@ -1,9 +1,9 @@
 //! `Stamping`: when a publisher's link needs a STAMP before a message (the wire contract's rules), and what losses it tells.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use colugo_zmtp::{Cause, Losses, Stamp};
+
+use crate::clock;
 
 /// A stamp is due when the clock has moved so far since the last one.
 const STAMP_AFTER_NS: u64 = 100_000;
@@ -18,10 +18,7 @@ impl SendClock {
     /// Nanoseconds since the Unix epoch.
     pub(crate) fn now_ns(&mut self) -> u64 {
         if self.0 == 0 {
-            let since = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
-            self.0 = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+            self.0 = clock::wall_ns();
         }
         self.0
     }

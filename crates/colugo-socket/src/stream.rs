@@ -7,27 +7,37 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpStream, tcp};
+#[cfg(unix)]
+use tokio::net::{UnixStream, unix};
 
-use crate::tcp;
+use crate::pipe::{Pipe, PipeRead, PipeWrite};
 
 /// A whole connection, before it has shaken hands.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+    Pipe(Pipe),
 }
 
 /// The half the session reads from.
 #[derive(Debug)]
 pub(crate) enum ReadHalf {
-    Tcp(OwnedReadHalf),
+    Tcp(tcp::OwnedReadHalf),
+    #[cfg(unix)]
+    Unix(unix::OwnedReadHalf),
+    Pipe(PipeRead),
 }
 
 /// The half the writer writes to, from any thread. Dropping it tells the peer that nothing more comes.
 #[derive(Debug)]
 pub(crate) enum WriteHalf {
-    Tcp(OwnedWriteHalf),
+    Tcp(tcp::OwnedWriteHalf),
+    #[cfg(unix)]
+    Unix(unix::OwnedWriteHalf),
+    Pipe(PipeWrite),
 }
 
 impl Stream {
@@ -35,13 +45,19 @@ impl Stream {
     pub(crate) fn remote(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(stream) => stream.peer_addr().ok(),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+            Self::Pipe(_) => None,
         }
     }
 
     /// Sets what the system is to do for it.
     pub(crate) fn tune(&self) {
         match self {
-            Self::Tcp(stream) => tcp::tune(stream),
+            Self::Tcp(stream) => crate::tcp::tune(stream),
+            #[cfg(unix)]
+            Self::Unix(_) => {}
+            Self::Pipe(_) => {}
         }
     }
 
@@ -51,6 +67,12 @@ impl Stream {
                 let (read, write) = stream.into_split();
                 (ReadHalf::Tcp(read), WriteHalf::Tcp(write))
             }
+            #[cfg(unix)]
+            Self::Unix(stream) => {
+                let (read, write) = stream.into_split();
+                (ReadHalf::Unix(read), WriteHalf::Unix(write))
+            }
+            Self::Pipe(pipe) => (ReadHalf::Pipe(pipe.read), WriteHalf::Pipe(pipe.write)),
         }
     }
 
@@ -58,6 +80,9 @@ impl Stream {
     pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(stream) => stream.poll_read_ready(cx),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.poll_read_ready(cx),
+            Self::Pipe(pipe) => pipe.read.poll_read_ready(cx),
         }
     }
 }
@@ -66,12 +91,18 @@ impl WriteHalf {
     pub(crate) fn try_write(&self, octets: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(half) => half.try_write(octets),
+            #[cfg(unix)]
+            Self::Unix(half) => half.try_write(octets),
+            Self::Pipe(half) => half.try_write(octets),
         }
     }
 
     pub(crate) fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Self::Tcp(half) => half.try_write_vectored(pieces),
+            #[cfg(unix)]
+            Self::Unix(half) => half.try_write_vectored(pieces),
+            Self::Pipe(half) => half.try_write_vectored(pieces),
         }
     }
 
@@ -79,6 +110,9 @@ impl WriteHalf {
     pub(crate) fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(half) => half.as_ref().poll_write_ready(cx),
+            #[cfg(unix)]
+            Self::Unix(half) => half.as_ref().poll_write_ready(cx),
+            Self::Pipe(half) => half.poll_write_ready(cx),
         }
     }
 }
@@ -92,6 +126,9 @@ impl AsyncRead for ReadHalf {
         match self.get_mut() {
             // Not `try_read`: this one knows that a short read has emptied the system's buffer, and saves the call that would say so.
             Self::Tcp(half) => Pin::new(half).poll_read(cx, buf),
+            #[cfg(unix)]
+            Self::Unix(half) => Pin::new(half).poll_read(cx, buf),
+            Self::Pipe(half) => half.poll_read(cx, buf),
         }
     }
 }
@@ -104,6 +141,9 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Pipe(pipe) => pipe.read.poll_read(cx, buf),
         }
     }
 }
@@ -116,18 +156,30 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, octets),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, octets),
+            Self::Pipe(pipe) => pipe.write.poll_write(cx, octets),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Pipe(_) => Poll::Ready(Ok(())),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Pipe(pipe) => {
+                pipe.write.end();
+                Poll::Ready(Ok(()))
+            }
         }
     }
 }

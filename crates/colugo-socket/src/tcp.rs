@@ -9,9 +9,7 @@ use tokio::net::TcpStream;
 use crate::endpoint::{Endpoint, Host};
 use crate::error::BindError;
 use crate::listen::explain;
-use crate::options::{CONNECT_TIMEOUT, KEEPALIVE_AFTER, KEEPALIVE_EVERY};
-
-const BACKLOG: i32 = 1024;
+use crate::options::{BACKLOG, CONNECT_TIMEOUT, KEEPALIVE_AFTER, KEEPALIVE_EVERY};
 
 /// Binds a listening socket. Gives it with the endpoint that names its real port.
 pub(crate) fn bind(
@@ -62,7 +60,7 @@ fn listen(addr: SocketAddr, dual: bool) -> io::Result<std::net::TcpListener> {
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.bind(&addr.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(BACKLOG as i32)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
 }

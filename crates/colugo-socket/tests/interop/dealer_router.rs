@@ -13,7 +13,7 @@ fn their_dealer_is_known_to_our_router_by_its_identity() {
     let Some(libzmq) = ZmqPeer::start() else {
         return;
     };
-    for way in WAYS {
+    for &way in WAYS {
         for identity in IDENTITIES {
             let router: RouterSocket = ours();
             let dealer = libzmq.socket("DEALER", &[("IDENTITY", octets(identity))]);
@@ -40,7 +40,7 @@ fn our_dealer_is_known_to_their_router_by_its_identity() {
     let Some(libzmq) = ZmqPeer::start() else {
         return;
     };
-    for way in WAYS {
+    for &way in WAYS {
         for identity in IDENTITIES {
             let dealer: DealerSocket = quick().identity(identity).build().unwrap();
             let router = libzmq.socket("ROUTER", &[("ROUTER_MANDATORY", 1.into())]);
@@ -83,7 +83,7 @@ fn their_rep_answers_many_requests_of_our_dealer_in_order() {
     let Some(libzmq) = ZmqPeer::start() else {
         return;
     };
-    for way in WAYS {
+    for &way in WAYS {
         let dealer: DealerSocket = ours();
         let server = libzmq.socket("REP", &[]);
         join(way, &dealer, &server);
@@ -109,7 +109,7 @@ fn our_rep_answers_many_requests_of_their_dealer_in_order() {
     let Some(libzmq) = ZmqPeer::start() else {
         return;
     };
-    for way in WAYS {
+    for &way in WAYS {
         let server: RepSocket = ours();
         let dealer = libzmq.socket("DEALER", &[]);
         join(way, &server, &dealer);
@@ -131,7 +131,7 @@ fn requests_in_flight_between_dealer_and_router_keep_their_envelopes() {
     let Some(libzmq) = ZmqPeer::start() else {
         return;
     };
-    for way in WAYS {
+    for &way in WAYS {
         let dealer: DealerSocket = ours();
         let router = libzmq.socket("ROUTER", &[]);
         join(way, &dealer, &router);
@@ -162,7 +162,7 @@ fn routers_talk_to_each_other_by_identity() {
     let Some(libzmq) = ZmqPeer::start() else {
         return;
     };
-    for way in WAYS {
+    for &way in WAYS {
         let ours: RouterSocket = quick().identity("ours").build().unwrap();
         let theirs = libzmq.socket("ROUTER", &[("IDENTITY", octets("theirs"))]);
         join(way, &ours, &theirs);

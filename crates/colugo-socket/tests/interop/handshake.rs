@@ -24,7 +24,7 @@ fn libzmq_accepts_our_properties_and_hands_them_to_its_program() {
     let Some(libzmq) = ZmqPeer::start() else {
         return;
     };
-    for way in WAYS {
+    for &way in WAYS {
         let push: PushSocket = quick()
             .property("X-Colugo", "1")
             .property("X-Colugo-Topic", "robot/pose")

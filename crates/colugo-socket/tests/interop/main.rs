@@ -15,21 +15,62 @@ mod sizes;
 
 const PATIENCE: Duration = colugo_testkit::PATIENCE;
 
-/// Who listens, and whether the other dials before that.
+/// Who listens, and whether the other dials before that; over TCP, or over Unix domain sockets.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     WeListen,
     TheyListen,
     WeDialFirst,
     TheyDialFirst,
+    #[cfg(unix)]
+    WeListenIpc,
+    #[cfg(unix)]
+    TheyListenIpc,
+    #[cfg(unix)]
+    WeDialFirstIpc,
+    #[cfg(unix)]
+    TheyDialFirstIpc,
+    #[cfg(target_os = "linux")]
+    WeListenAbstract,
+    #[cfg(target_os = "linux")]
+    TheyListenAbstract,
 }
 
-const WAYS: [Way; 4] = [
+const WAYS: &[Way] = &[
     Way::WeListen,
     Way::TheyListen,
     Way::WeDialFirst,
     Way::TheyDialFirst,
+    #[cfg(unix)]
+    Way::WeListenIpc,
+    #[cfg(unix)]
+    Way::TheyListenIpc,
+    #[cfg(unix)]
+    Way::WeDialFirstIpc,
+    #[cfg(unix)]
+    Way::TheyDialFirstIpc,
+    #[cfg(target_os = "linux")]
+    Way::WeListenAbstract,
+    #[cfg(target_os = "linux")]
+    Way::TheyListenAbstract,
 ];
+
+/// A path, or an abstract name, that no other test has.
+#[cfg(unix)]
+fn fresh_name() -> String {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let count = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("colugo-interop-{}-{count}", std::process::id())
+}
+
+#[cfg(unix)]
+fn fresh_path() -> String {
+    format!(
+        "ipc://{}",
+        std::env::temp_dir().join(fresh_name()).display()
+    )
+}
 
 /// A socket that redials often enough for a test.
 fn quick<K: Kind>() -> Builder<K> {
@@ -41,19 +82,53 @@ fn ours<K: Kind>() -> Socket<K> {
 }
 
 fn join<K: Kind>(way: Way, ours: &Socket<K>, theirs: &ZmqSocket<'_>) {
-    let reserved = format!("tcp://127.0.0.1:{}", free_port());
+    let reserved = || format!("tcp://127.0.0.1:{}", free_port());
     match way {
-        Way::WeListen => theirs.connect(ours.bind("tcp://127.0.0.1:0").unwrap()),
-        Way::TheyListen => ours.connect(theirs.bind("tcp://127.0.0.1:0")).unwrap(),
-        Way::WeDialFirst => {
-            ours.connect(&reserved).unwrap();
-            theirs.bind(&reserved);
-        }
-        Way::TheyDialFirst => {
-            theirs.connect(&reserved);
-            ours.bind(&reserved).unwrap();
-        }
+        Way::WeListen => we_listen(ours, theirs, "tcp://127.0.0.1:0"),
+        Way::TheyListen => they_listen(ours, theirs, "tcp://127.0.0.1:0"),
+        Way::WeDialFirst => we_dial_first(ours, theirs, &reserved()),
+        Way::TheyDialFirst => they_dial_first(ours, theirs, &reserved()),
+        #[cfg(unix)]
+        Way::WeListenIpc => we_listen(ours, theirs, "ipc://*"),
+        #[cfg(unix)]
+        Way::TheyListenIpc => they_listen(ours, theirs, &fresh_path()),
+        #[cfg(unix)]
+        Way::WeDialFirstIpc => we_dial_first(ours, theirs, &fresh_path()),
+        #[cfg(unix)]
+        Way::TheyDialFirstIpc => they_dial_first(ours, theirs, &fresh_path()),
+        #[cfg(target_os = "linux")]
+        Way::WeListenAbstract => we_listen(ours, theirs, &format!("ipc://@{}", fresh_name())),
+        #[cfg(target_os = "linux")]
+        Way::TheyListenAbstract => they_listen(ours, theirs, &format!("ipc://@{}", fresh_name())),
     }
+}
+
+fn we_listen<K: Kind>(ours: &Socket<K>, theirs: &ZmqSocket<'_>, at: &str) {
+    theirs.connect(ours.bind(at).unwrap());
+}
+
+fn they_listen<K: Kind>(ours: &Socket<K>, theirs: &ZmqSocket<'_>, at: &str) {
+    ours.connect(theirs.bind(at)).unwrap();
+    remove_file(ours, at);
+}
+
+fn we_dial_first<K: Kind>(ours: &Socket<K>, theirs: &ZmqSocket<'_>, at: &str) {
+    ours.connect(at).unwrap();
+    theirs.bind(at);
+    remove_file(ours, at);
+}
+
+/// libzmq's process is killed at the end of a test and leaves its file behind; once we are connected nobody needs it.
+fn remove_file<K: Kind>(ours: &Socket<K>, at: &str) {
+    if let Some(path) = at.strip_prefix("ipc:///") {
+        assert!(ours.wait_for_peers(1, PATIENCE));
+        std::fs::remove_file(format!("/{path}")).unwrap();
+    }
+}
+
+fn they_dial_first<K: Kind>(ours: &Socket<K>, theirs: &ZmqSocket<'_>, at: &str) {
+    theirs.connect(at);
+    ours.bind(at).unwrap();
 }
 
 fn parts<F: AsRef<[u8]>>(frames: &[F]) -> Vec<Bytes> {

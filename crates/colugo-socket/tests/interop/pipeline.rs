@@ -12,7 +12,7 @@ fn their_pull_gets_all_our_work_in_order() {
     let Some(libzmq) = ZmqPeer::start() else {
         return;
     };
-    for way in WAYS {
+    for &way in WAYS {
         let push: PushSocket = ours();
         let pull = libzmq.socket("PULL", &[]);
         join(way, &push, &pull);
@@ -32,7 +32,7 @@ fn our_pull_gets_all_their_work_in_order() {
     let Some(libzmq) = ZmqPeer::start() else {
         return;
     };
-    for way in WAYS {
+    for &way in WAYS {
         let pull: PullSocket = ours();
         let push = libzmq.socket("PUSH", &[]);
         join(way, &pull, &push);

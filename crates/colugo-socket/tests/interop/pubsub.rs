@@ -10,7 +10,7 @@ fn their_subscriber_gets_what_it_asked_for_and_nothing_else() {
     let Some(libzmq) = ZmqPeer::start() else {
         return;
     };
-    for way in WAYS {
+    for &way in WAYS {
         let publisher: PubSocket = ours();
         let subscriber = libzmq.socket("SUB", &[("SUBSCRIBE", octets("pose"))]);
         join(way, &publisher, &subscriber);
@@ -37,7 +37,7 @@ fn our_subscriber_gets_what_it_asked_for_and_nothing_else() {
     let Some(libzmq) = ZmqPeer::start() else {
         return;
     };
-    for way in WAYS {
+    for &way in WAYS {
         let subscriber: SubSocket = ours();
         subscriber.subscribe("pose").unwrap();
         let publisher = libzmq.socket("PUB", &[]);
@@ -64,7 +64,7 @@ fn subscriptions_change_while_messages_flow() {
     let Some(libzmq) = ZmqPeer::start() else {
         return;
     };
-    for way in WAYS {
+    for &way in WAYS {
         let publisher: PubSocket = ours();
         let subscriber = libzmq.socket("SUB", &[("SUBSCRIBE", octets("a"))]);
         join(way, &publisher, &subscriber);

@@ -15,7 +15,7 @@ fn their_req_is_answered_by_our_rep() {
     let Some(libzmq) = ZmqPeer::start() else {
         return;
     };
-    for way in WAYS {
+    for &way in WAYS {
         let server: RepSocket = ours();
         let client = libzmq.socket("REQ", &[]);
         join(way, &server, &client);
@@ -38,7 +38,7 @@ fn our_req_is_answered_by_their_rep() {
     let Some(libzmq) = ZmqPeer::start() else {
         return;
     };
-    for way in WAYS {
+    for &way in WAYS {
         let client: ReqSocket = ours();
         let server = libzmq.socket("REP", &[]);
         join(way, &client, &server);
@@ -63,7 +63,7 @@ fn a_relaxed_and_correlated_req_gets_the_answer_to_its_last_question() {
         return;
     };
     let relaxed = [("REQ_CORRELATE", 1.into()), ("REQ_RELAXED", 1.into())];
-    for way in WAYS {
+    for &way in WAYS {
         let server: RepSocket = ours();
         let client = libzmq.socket("REQ", &relaxed);
         join(way, &server, &client);
@@ -86,7 +86,7 @@ fn a_correlated_req_is_answered_by_our_rep_and_our_router() {
     let Some(libzmq) = ZmqPeer::start() else {
         return;
     };
-    for way in WAYS {
+    for &way in WAYS {
         for correlate in [0, 1] {
             let client = libzmq.socket("REQ", &[("REQ_CORRELATE", correlate.into())]);
             let server: RepSocket = ours();
@@ -116,7 +116,7 @@ fn our_req_asks_their_router_with_the_plain_envelope() {
     let Some(libzmq) = ZmqPeer::start() else {
         return;
     };
-    for way in WAYS {
+    for &way in WAYS {
         let client: ReqSocket = ours();
         let server = libzmq.socket("ROUTER", &[]);
         join(way, &client, &server);

@@ -1,11 +1,17 @@
-//! Sockets on loopback, ours with ours.
+//! Sockets of ours with ours. What patterns do is tried on every transport.
+
+#[macro_use]
+mod transport;
 
 mod bounds;
+mod ipc;
 mod patterns;
 mod pubsub;
 mod reconnect;
 
 use std::time::Duration;
+
+use transport::Transport;
 
 /// Far more than anything here takes: only a failure waits so long.
 pub const PATIENCE: Duration = Duration::from_secs(20);

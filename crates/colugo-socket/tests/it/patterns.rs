@@ -8,12 +8,22 @@ use colugo_socket::{
     ReqSocket, RouterSocket, SendError,
 };
 
-use crate::PATIENCE;
+use crate::{PATIENCE, Transport};
 
-#[test]
-fn push_reaches_pull_in_order_and_large_messages_pass() {
+over_every_transport! {
+    push_reaches_pull_in_order_and_large_messages_pass
+    ten_thousand_messages_arrive_in_order
+    work_is_handed_out_in_turn
+    req_and_rep_alternate
+    a_late_answer_is_not_taken_for_the_next_one
+    a_router_answers_by_identity
+    a_handler_gets_messages_and_survives_its_panics
+    futures_run_on_any_executor
+}
+
+fn push_reaches_pull_in_order_and_large_messages_pass(at: Transport) {
     let pull = PullSocket::new().unwrap();
-    let endpoint = pull.bind("tcp://127.0.0.1:0").unwrap();
+    let endpoint = pull.bind(at.any()).unwrap();
     let push = PushSocket::new().unwrap();
     push.connect(&endpoint).unwrap();
     let sizes = [0, 1, 255, 256, 4095, 16 << 10, 1 << 20, (16 << 20) + 1];
@@ -42,10 +52,9 @@ fn push_reaches_pull_in_order_and_large_messages_pass() {
     assert!(sender.join().unwrap(), "closed within the linger time");
 }
 
-#[test]
-fn ten_thousand_messages_arrive_in_order() {
+fn ten_thousand_messages_arrive_in_order(at: Transport) {
     let pull = PullSocket::new().unwrap();
-    let endpoint = pull.bind("tcp://[::1]:0").unwrap();
+    let endpoint = pull.bind(at.any()).unwrap();
     let push = PushSocket::new().unwrap();
     push.connect(&endpoint).unwrap();
     let sender = std::thread::spawn(move || {
@@ -63,10 +72,9 @@ fn ten_thousand_messages_arrive_in_order() {
     assert!(sender.join().unwrap());
 }
 
-#[test]
-fn work_is_handed_out_in_turn() {
+fn work_is_handed_out_in_turn(at: Transport) {
     let push = PushSocket::new().unwrap();
-    let endpoint = push.bind("tcp://127.0.0.1:0").unwrap();
+    let endpoint = push.bind(at.any()).unwrap();
     let pulls: Vec<_> = (0..3).map(|_| PullSocket::new().unwrap()).collect();
     for pull in &pulls {
         pull.connect(&endpoint).unwrap();
@@ -83,10 +91,9 @@ fn work_is_handed_out_in_turn() {
     }
 }
 
-#[test]
-fn req_and_rep_alternate() {
+fn req_and_rep_alternate(at: Transport) {
     let rep = RepSocket::new().unwrap();
-    let endpoint = rep.bind("tcp://127.0.0.1:0").unwrap();
+    let endpoint = rep.bind(at.any()).unwrap();
     let req = ReqSocket::new().unwrap();
     assert!(matches!(req.recv(), Err(RecvError::Order(_))));
     assert!(matches!(rep.send("x"), Err(SendError::Order(_))));
@@ -103,10 +110,9 @@ fn req_and_rep_alternate() {
     }
 }
 
-#[test]
-fn a_late_answer_is_not_taken_for_the_next_one() {
+fn a_late_answer_is_not_taken_for_the_next_one(at: Transport) {
     let rep = RepSocket::new().unwrap();
-    let endpoint = rep.bind("tcp://127.0.0.1:0").unwrap();
+    let endpoint = rep.bind(at.any()).unwrap();
     let req = ReqSocket::new().unwrap();
     req.connect(&endpoint).unwrap();
     req.send("first").unwrap();
@@ -122,10 +128,9 @@ fn a_late_answer_is_not_taken_for_the_next_one() {
     assert_eq!(req.recv_timeout(PATIENCE).unwrap().payload(), "in time");
 }
 
-#[test]
-fn a_router_answers_by_identity() {
+fn a_router_answers_by_identity(at: Transport) {
     let router = RouterSocket::new().unwrap();
-    let endpoint = router.bind("tcp://127.0.0.1:0").unwrap();
+    let endpoint = router.bind(at.any()).unwrap();
     let named = DealerSocket::builder().identity("named").build().unwrap();
     let nameless = DealerSocket::new().unwrap();
     named.connect(&endpoint).unwrap();
@@ -165,14 +170,13 @@ impl Handler for Echo {
     }
 }
 
-#[test]
-fn a_handler_gets_messages_and_survives_its_panics() {
+fn a_handler_gets_messages_and_survives_its_panics(at: Transport) {
     let (tell, told) = mpsc::channel();
     let pull = PullSocket::builder()
         .handler(Echo(tell, None))
         .build()
         .unwrap();
-    let endpoint = pull.bind("tcp://127.0.0.1:0").unwrap();
+    let endpoint = pull.bind(at.any()).unwrap();
     let push = PushSocket::new().unwrap();
     push.connect(&endpoint).unwrap();
     push.send("panic").unwrap();
@@ -182,10 +186,9 @@ fn a_handler_gets_messages_and_survives_its_panics() {
     assert_eq!(pull.stats().handler_panics, 1);
 }
 
-#[test]
-fn futures_run_on_any_executor() {
+fn futures_run_on_any_executor(at: Transport) {
     let pull = PullSocket::new().unwrap();
-    let endpoint = pull.bind("tcp://127.0.0.1:0").unwrap();
+    let endpoint = pull.bind(at.any()).unwrap();
     let push = PushSocket::new().unwrap();
     push.connect(&endpoint).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -4,12 +4,18 @@ use std::time::Duration;
 
 use colugo_socket::{Overflow, PubSocket, SubSocket};
 
-use crate::PATIENCE;
+use crate::{PATIENCE, Transport};
 
-#[test]
-fn only_what_was_subscribed_to_arrives() {
+over_every_transport! {
+    only_what_was_subscribed_to_arrives
+    blocking_publishers_lose_nothing_and_number_their_messages
+    what_is_dropped_is_counted_on_both_sides
+    a_slow_subscriber_does_not_hold_up_the_others
+}
+
+fn only_what_was_subscribed_to_arrives(at: Transport) {
     let publisher = PubSocket::new().unwrap();
-    let endpoint = publisher.bind("tcp://127.0.0.1:0").unwrap();
+    let endpoint = publisher.bind(at.any()).unwrap();
     let subscriber = SubSocket::new().unwrap();
     subscriber.subscribe("b").unwrap();
     subscriber.subscribe("b").unwrap();
@@ -34,8 +40,7 @@ fn only_what_was_subscribed_to_arrives() {
     assert_eq!(subscriber.recv_timeout(PATIENCE).unwrap().payload(), "c1");
 }
 
-#[test]
-fn blocking_publishers_lose_nothing_and_number_their_messages() {
+fn blocking_publishers_lose_nothing_and_number_their_messages(at: Transport) {
     let publisher = PubSocket::builder()
         .property("X-Colugo", "1")
         .stamped(true)
@@ -43,7 +48,7 @@ fn blocking_publishers_lose_nothing_and_number_their_messages() {
         .send_queue(10, 1 << 20)
         .build()
         .unwrap();
-    let endpoint = publisher.bind("tcp://127.0.0.1:0").unwrap();
+    let endpoint = publisher.bind(at.any()).unwrap();
     let subscriber = SubSocket::builder()
         .property("X-Colugo", "1")
         .receive_queue(10, 1 << 20)
@@ -78,15 +83,14 @@ fn blocking_publishers_lose_nothing_and_number_their_messages() {
     );
 }
 
-#[test]
-fn what_is_dropped_is_counted_on_both_sides() {
+fn what_is_dropped_is_counted_on_both_sides(at: Transport) {
     let publisher = PubSocket::builder()
         .property("X-Colugo", "1")
         .stamped(true)
         .send_queue(10, 1 << 20)
         .build()
         .unwrap();
-    let endpoint = publisher.bind("tcp://127.0.0.1:0").unwrap();
+    let endpoint = publisher.bind(at.any()).unwrap();
     let subscriber = SubSocket::builder()
         .property("X-Colugo", "1")
         .receive_queue(10, 1 << 20)
@@ -117,13 +121,12 @@ fn what_is_dropped_is_counted_on_both_sides() {
     assert_eq!(publisher.stats().sent, queued);
 }
 
-#[test]
-fn a_slow_subscriber_does_not_hold_up_the_others() {
+fn a_slow_subscriber_does_not_hold_up_the_others(at: Transport) {
     let publisher = PubSocket::builder()
         .send_queue(10, 1 << 20)
         .build()
         .unwrap();
-    let endpoint = publisher.bind("tcp://127.0.0.1:0").unwrap();
+    let endpoint = publisher.bind(at.any()).unwrap();
     let slow = SubSocket::builder().receive_queue(1, 1000).build().unwrap();
     let fast = SubSocket::new().unwrap();
     for subscriber in [&slow, &fast] {

@@ -6,24 +6,20 @@ use colugo_socket::{
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::PATIENCE;
+use crate::{PATIENCE, Transport};
 
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+over_every_transport! {
+    connect_before_bind_keeps_what_was_sent
+    a_restarted_peer_is_dialled_again_and_subscriptions_are_resent
+    disconnecting_and_closing_are_told
 }
 
 fn quick() -> colugo_socket::Builder<colugo_socket::kind::Push> {
     PushSocket::builder().reconnect(Duration::from_millis(5), Duration::from_millis(50))
 }
 
-#[test]
-fn connect_before_bind_keeps_what_was_sent() {
-    let endpoint = format!("tcp://127.0.0.1:{}", free_port());
+fn connect_before_bind_keeps_what_was_sent(at: Transport) {
+    let endpoint = at.certain();
     let push = quick().build().unwrap();
     push.connect(&endpoint).unwrap();
     for i in 0..100u8 {
@@ -36,9 +32,8 @@ fn connect_before_bind_keeps_what_was_sent() {
     }
 }
 
-#[test]
-fn a_restarted_peer_is_dialled_again_and_subscriptions_are_resent() {
-    let endpoint = format!("tcp://127.0.0.1:{}", free_port());
+fn a_restarted_peer_is_dialled_again_and_subscriptions_are_resent(at: Transport) {
+    let endpoint = at.certain();
     let subscriber = SubSocket::builder()
         .reconnect(Duration::from_millis(5), Duration::from_millis(50))
         .build()
@@ -68,8 +63,7 @@ fn a_restarted_peer_is_dialled_again_and_subscriptions_are_resent() {
     }
 }
 
-#[test]
-fn disconnecting_and_closing_are_told() {
+fn disconnecting_and_closing_are_told(at: Transport) {
     let (tell, told) = mpsc::channel();
     let pull = PullSocket::builder()
         .on_event(move |event| {
@@ -79,7 +73,7 @@ fn disconnecting_and_closing_are_told() {
         })
         .build()
         .unwrap();
-    let endpoint = pull.bind("tcp://127.0.0.1:0").unwrap();
+    let endpoint = pull.bind(at.any()).unwrap();
     let push = quick().build().unwrap();
     push.connect(&endpoint).unwrap();
     push.send("last words").unwrap();
