@@ -2,7 +2,7 @@
 
 use crate::harness::Part;
 use crate::suite::{Contender, Suite, Trial};
-use crate::{calls, streams, times};
+use crate::{beside, calls, flood, paced, sending, streams, times};
 
 /// Every row there is.
 pub fn suites() -> Vec<Suite> {
@@ -12,10 +12,16 @@ pub fn suites() -> Vec<Suite> {
         streams::pubsub_large(65_536),
         streams::pubsub_large(1 << 20),
         streams::fanout(8),
+        streams::fanout(64),
+        flood::suite(),
+        paced::at_1_khz(),
+        paced::at_half_load(),
+        sending::suite(),
         calls::call(),
         calls::call_inline(),
         calls::calls_64(),
-        streams::mixed_64(),
+        streams::between_libraries(),
+        beside::suite(),
         streams::stats(),
         times::times(),
         times::repeater(),

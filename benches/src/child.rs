@@ -27,6 +27,13 @@ impl Spec {
         Ok(Self(map))
     }
 
+    /// The same with one setting changed.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl ToString) -> Self {
+        self.0.insert(key.to_owned(), value.to_string());
+        self
+    }
+
     /// The text behind `key`.
     pub fn text(&self, key: &str) -> Result<&str> {
         self.0

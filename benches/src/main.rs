@@ -2,21 +2,27 @@
 //!
 //! The runner starts this program again for each side of a run. Rows and what they must reach: `--list`.
 
+mod beside;
 mod calls;
 mod catalogue;
 mod child;
+mod clock;
 mod courses;
 mod discovery_side;
+mod engine;
+mod flood;
 mod harness;
 mod lent;
 mod machine;
 mod node_side;
 mod options;
+mod paced;
 mod payload;
 mod recycled;
 mod report;
 mod roles;
 mod row;
+mod sending;
 mod socket_side;
 mod stats;
 mod streams;

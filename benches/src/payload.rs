@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::report::Report;
 
-/// Smallest message that holds a counter and, in the last one, the total.
+/// Smallest message that holds a counter and, behind it, a time or (in the last one) the total.
 pub const SMALLEST: usize = 16;
 /// The counter of the message that ends a run. The eight octets after it are the number of messages before it.
 const LAST: u64 = u64::MAX;
@@ -19,6 +19,18 @@ pub fn stamp(payload: &mut [u8], number: u64) {
 pub fn stamp_last(payload: &mut [u8], total: u64) {
     stamp(payload, LAST);
     payload[8..SMALLEST].copy_from_slice(&total.to_le_bytes());
+}
+
+/// Writes when it is sent into a message's payload, behind the counter.
+#[inline]
+pub fn stamp_time(payload: &mut [u8], nanos: u64) {
+    payload[8..SMALLEST].copy_from_slice(&nanos.to_le_bytes());
+}
+
+/// When a message was sent, as [`stamp_time`] has written it.
+#[inline]
+pub fn time(payload: &[u8]) -> u64 {
+    payload.get(8..).map_or(0, number)
 }
 
 /// The counter in a payload.

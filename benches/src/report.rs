@@ -43,6 +43,10 @@ impl Report {
         {
             self = self.with("cpu_per_million", cpu / (msgs / 1e6));
         }
+        // What the sender says it dropped is what the receiver missed, or something is lost in silence.
+        if let (Some(dropped), Some(lost)) = (self.figure("dropped"), self.figure("lost")) {
+            self = self.with("unexplained", (dropped - lost).abs());
+        }
         self
     }
 }
@@ -84,6 +88,9 @@ mod tests {
         let both = sender.merge(receiver);
         assert_eq!(both.figure("cpu_per_million"), Some(0.75));
         assert_eq!(both.figure("lost"), Some(1_000_000.0));
+        let told = both.merge("dropped=999999".parse().unwrap());
+        assert_eq!(told.figure("unexplained"), Some(1.0));
+        let both = told;
         assert_eq!(both.to_string().parse::<Report>().unwrap(), both);
     }
 }

@@ -2,7 +2,10 @@
 
 use crate::child::{Link, Spec};
 use crate::report::Report;
-use crate::{Result, discovery_side, node_side, socket_side, tcp_side, zmq_side};
+use crate::{
+    Result, beside, discovery_side, flood, node_side, paced, sending, socket_side, tcp_side,
+    zmq_side,
+};
 
 /// A part in a run: takes its settings, talks to the runner, comes back with its figures.
 pub type Role = fn(&Spec, &Link) -> Result<Report>;
@@ -16,6 +19,10 @@ pub fn play(name: &str, args: &[String]) -> ! {
         socket_side::ROLES,
         node_side::ROLES,
         discovery_side::ROLES,
+        flood::ROLES,
+        paced::ROLES,
+        sending::ROLES,
+        beside::ROLES,
     ]
     .concat();
     let outcome = match known.iter().find(|(known, _)| *known == name) {

@@ -46,6 +46,23 @@ pub struct Row {
     pub must: Option<f64>,
     /// The ratio (or figure) it should reach.
     pub goal: Option<f64>,
+    /// Whether messages may be lost, as long as the sender knows of each.
+    pub lossy: bool,
+    /// Whether `must` and `goal` are of the figure itself although there is somebody to show beside it.
+    pub absolute: bool,
+}
+
+/// One side of a row: the best contender of its group.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Side<'a> {
+    /// What tells it from the others of its group.
+    pub label: &'a str,
+    /// Its median.
+    pub figure: f64,
+    /// Messages lost, in all runs.
+    pub lost: u64,
+    /// Messages that came twice, out of order, or were lost in silence, in all runs.
+    pub wrong: u64,
 }
 
 /// A row, measured.
@@ -97,6 +114,8 @@ impl Row {
             theirs: Some("theirs"),
             must: None,
             goal: None,
+            lossy: false,
+            absolute: false,
         }
     }
 
@@ -141,24 +160,41 @@ impl Row {
         }
     }
 
-    /// The row with its figures: for each side the best contender's label, its median, and what was lost.
-    pub fn read(
-        &self,
-        ours: Option<(&str, f64, u64)>,
-        theirs: Option<(&str, f64, u64)>,
-    ) -> Outcome {
-        let figure =
-            |side: Option<(&str, f64, u64)>| side.map(|(_, figure, _)| figure / self.scale);
+    /// The same where losses are the point: they are printed, and no fault.
+    #[must_use]
+    pub fn lossy(self) -> Self {
+        Self {
+            lossy: true,
+            ..self
+        }
+    }
+
+    #[allow(dead_code)]
+    /// The same held against a fixed figure, with theirs beside it for comparison.
+    #[must_use]
+    pub fn absolute(self) -> Self {
+        Self {
+            absolute: true,
+            ..self
+        }
+    }
+
+    /// The row with its figures.
+    pub fn read(&self, ours: Option<Side<'_>>, theirs: Option<Side<'_>>) -> Outcome {
+        let figure = |side: Option<Side<'_>>| side.map(|side| side.figure / self.scale);
         let (our_figure, their_figure) = (figure(ours), figure(theirs));
         let ratio = our_figure
             .zip(their_figure)
             .map(|(ours, theirs)| ours / theirs);
-        let judged = if self.theirs.is_some() {
+        let judged = if self.theirs.is_some() && !self.absolute {
             ratio
         } else {
             our_figure
         };
-        let lost = ours.map_or(0, |(_, _, lost)| lost);
+        let lost = ours.map_or(0, |side| side.lost + side.wrong);
+        let faults = ours.map_or(0, |side| {
+            side.wrong + if self.lossy { 0 } else { side.lost }
+        });
         let reached = |must: f64| {
             judged.is_some_and(|figure| self.better.order(figure, must) != Ordering::Greater)
         };
@@ -170,7 +206,7 @@ impl Row {
             ratio,
             must: self.must,
             goal: self.goal,
-            ok: self.must.map(|must| reached(must) && lost == 0),
+            ok: self.must.map(|must| reached(must) && faults == 0),
             lost,
             against: against(ours, theirs),
             better: self.better,
@@ -178,47 +214,67 @@ impl Row {
     }
 }
 
-fn against(ours: Option<(&str, f64, u64)>, theirs: Option<(&str, f64, u64)>) -> String {
-    let mut text = theirs.map_or(String::new(), |(label, ..)| label.to_owned());
-    if let Some((_, _, lost @ 1..)) = theirs {
+fn against(ours: Option<Side<'_>>, theirs: Option<Side<'_>>) -> String {
+    let mut text = theirs.map_or(String::new(), |side| side.label.to_owned());
+    if let Some(lost @ 1..) = theirs.map(|side| side.lost + side.wrong) {
         text.push_str(&format!(" (lost {lost})"));
     }
-    if let Some((label, ..)) = ours.filter(|(label, ..)| !label.is_empty()) {
-        text.push_str(&format!(" [ours: {label}]"));
+    if let Some(ours) = ours.filter(|side| !side.label.is_empty()) {
+        text.push_str(&format!(" [ours: {}]", ours.label));
     }
     text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Better, Row};
+    use super::{Better, Row, Side};
+
+    fn side(figure: f64, lost: u64, wrong: u64) -> Option<Side<'static>> {
+        Some(Side {
+            label: "",
+            figure,
+            lost,
+            wrong,
+        })
+    }
 
     #[test]
     fn a_rate_is_at_its_must_from_the_ratio_on() {
         let row = Row::rate("x", "").must(3.0, 6.0);
-        let outcome = row.read(Some(("", 9e6, 0)), Some(("push", 3e6, 0)));
+        let theirs = side(3e6, 0, 0);
+        let outcome = row.read(side(9e6, 0, 0), theirs);
         assert_eq!(
             (outcome.ours, outcome.ratio, outcome.ok),
             (Some(9000.0), Some(3.0), Some(true))
         );
+        assert_eq!(row.read(side(8e6, 0, 0), theirs).ok, Some(false));
         assert_eq!(
-            row.read(Some(("", 8e6, 0)), Some(("push", 3e6, 0))).ok,
-            Some(false)
-        );
-        assert_eq!(
-            row.read(Some(("", 9e6, 1)), Some(("push", 3e6, 0))).ok,
+            row.read(side(9e6, 1, 0), theirs).ok,
             Some(false),
             "a loss is never ok"
         );
-        assert_eq!(row.read(None, Some(("push", 3e6, 0))).ok, Some(false));
+        assert_eq!(row.read(None, theirs).ok, Some(false));
+    }
+
+    #[test]
+    fn a_flood_may_lose_what_it_knows_of_and_nothing_else() {
+        let row = Row::rate("x", "").must(1.0, 1.0).lossy();
+        let theirs = side(1.0, 0, 0);
+        let outcome = row.read(side(1.0, 5, 0), theirs);
+        assert_eq!((outcome.lost, outcome.ok), (5, Some(true)));
+        assert_eq!(row.read(side(1.0, 5, 1), theirs).ok, Some(false));
     }
 
     #[test]
     fn a_time_alone_is_held_against_the_figure_itself() {
-        let row = Row::new("x", "", "ms", "ms", Better::Less)
-            .alone("ours")
-            .must(20.0, 8.0);
-        assert_eq!(row.read(Some(("", 20.0, 0)), None).ok, Some(true));
-        assert_eq!(row.read(Some(("", 21.0, 0)), None).ok, Some(false));
+        let row = Row::new("x", "", "ms", "ms", Better::Less).must(20.0, 8.0);
+        let alone = row.clone().alone("ours");
+        assert_eq!(alone.read(side(20.0, 0, 0), None).ok, Some(true));
+        assert_eq!(alone.read(side(21.0, 0, 0), None).ok, Some(false));
+        let beside = row.absolute();
+        assert_eq!(
+            beside.read(side(20.0, 0, 0), side(1.0, 0, 0)).ok,
+            Some(true)
+        );
     }
 }

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use crate::Result;
 use crate::harness::{Harness, Part};
 use crate::report::Report;
-use crate::row::{Outcome, Row};
+use crate::row::{Outcome, Row, Side};
 use crate::stats::median;
+
+/// A run that is more than a pair of processes.
+pub type Course = Box<dyn Fn(&Harness) -> Result<Report>>;
 
 /// How a contender's figures are got.
 pub enum Trial {
@@ -15,7 +18,7 @@ pub enum Trial {
     /// One process.
     Solo(Part),
     /// Something with a course of its own.
-    Course(fn(&Harness) -> Result<Report>),
+    Course(Course),
 }
 
 /// One way of doing the thing that is measured.
@@ -90,13 +93,14 @@ impl Suite {
                     .zip(&reports)
                     .filter(|(contender, _)| contender.group == group);
                 let measured = of_group.filter_map(|(contender, reports)| {
-                    Some((
-                        contender.label.as_str(),
-                        middle(reports, row.metric)?,
-                        all_lost(reports),
-                    ))
+                    Some(Side {
+                        label: &contender.label,
+                        figure: middle(reports, row.metric)?,
+                        lost: sum(reports, "lost"),
+                        wrong: sum(reports, "disorder") + sum(reports, "unexplained"),
+                    })
                 });
-                measured.min_by(|a, b| row.better.order(a.1, b.1))
+                measured.min_by(|a, b| row.better.order(a.figure, b.figure))
             };
             let failed = failures.contains_key(row.ours);
             row.read(
@@ -126,13 +130,10 @@ fn middle(reports: &[Report], metric: &str) -> Option<f64> {
     median(&figures)
 }
 
-/// All that was lost, in all runs; what came twice or out of order is counted with it.
-fn all_lost(reports: &[Report]) -> u64 {
-    let of = |name| {
-        reports
-            .iter()
-            .filter_map(|report| report.figure(name))
-            .sum::<f64>()
-    };
-    (of("lost") + of("disorder")) as u64
+/// Of all runs.
+fn sum(reports: &[Report], name: &str) -> u64 {
+    reports
+        .iter()
+        .filter_map(|report| report.figure(name))
+        .sum::<f64>() as u64
 }

@@ -17,7 +17,7 @@ pub fn times() -> Suite {
         suite.contenders.push(Contender {
             group: name,
             label: String::new(),
-            trial: Trial::Course(course),
+            trial: Trial::Course(Box::new(course)),
         });
         suite
             .rows

@@ -47,7 +47,8 @@ pub fn version() -> String {
     )
 }
 
-fn socket(context: &Context, kind: SocketType, spec: &Spec) -> Result<Socket> {
+/// A socket with the queues that were asked for.
+pub fn socket(context: &Context, kind: SocketType, spec: &Spec) -> Result<Socket> {
     let socket = context.socket(kind)?;
     let hwm = spec.number("hwm", 1000)?;
     socket.set_sndhwm(hwm)?;
@@ -58,12 +59,18 @@ fn socket(context: &Context, kind: SocketType, spec: &Spec) -> Result<Socket> {
 
 fn bind(socket: &Socket) -> Result<String> {
     socket.bind("tcp://127.0.0.1:*")?;
+    endpoint(socket)
+}
+
+/// Where a socket that is bound can be dialled.
+pub fn endpoint(socket: &Socket) -> Result<String> {
     socket
         .get_last_endpoint()?
         .map_err(|_| "libzmq's endpoint is not text".into())
 }
 
-fn set(socket: &mut Socket, option: u32, value: i32) -> Result<()> {
+/// Sets an option that the `zmq` crate does not know.
+pub fn set(socket: &mut Socket, option: u32, value: i32) -> Result<()> {
     // SAFETY: the socket is alive, and libzmq copies the four octets before the call returns.
     let code = unsafe {
         zmq_sys::zmq_setsockopt(
