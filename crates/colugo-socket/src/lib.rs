@@ -76,6 +76,8 @@ mod pipe;
 mod random;
 mod request;
 mod runtime;
+#[cfg(any(test, fuzzing))]
+mod scripted;
 mod sending;
 mod session;
 mod socket;
@@ -94,6 +96,12 @@ pub mod limits {
         KEEPALIVE_EVERY, LINGER, MAX_BEFORE_PONG, MAX_COMMAND, MAX_CONNECTIONS_DEFAULT, MAX_FRAMES,
         MAX_MESSAGE_DEFAULT, MAX_MESSAGE_LIMIT, PIPE_OCTETS, RECONNECT,
     };
+}
+
+/// What fuzz targets see: no part of the API, and not there in any build but theirs.
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing {
+    pub use crate::scripted::{Output, Scripted, Setup, Stamps, State};
 }
 
 pub use builder::Builder;

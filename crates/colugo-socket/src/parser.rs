@@ -278,8 +278,11 @@ impl Parser {
                     String::from_utf8_lossy(reason).escape_debug().to_string(),
                 ));
             }
+            // Within a message a command of ours has no place, and its octets would not stay with a batch.
             Command::Unknown { .. }
-                if self.peer.is_colugo() && matches!(self.core.sink, Sink::Handler(_)) =>
+                if self.spans.len() == self.whole_spans
+                    && self.peer.is_colugo()
+                    && matches!(self.core.sink, Sink::Handler(_)) =>
             {
                 self.mark(Mark::Command(span));
             }

@@ -15,6 +15,12 @@ const CLOCK_EVERY: u64 = 16;
 pub(crate) struct SendClock(u64);
 
 impl SendClock {
+    /// A clock that has been read.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn at(now_ns: u64) -> Self {
+        Self(now_ns)
+    }
+
     /// Nanoseconds since the Unix epoch.
     pub(crate) fn now_ns(&mut self) -> u64 {
         if self.0 == 0 {
@@ -175,7 +181,7 @@ mod tests {
     use super::*;
 
     fn clock(ns: u64) -> SendClock {
-        SendClock(ns)
+        SendClock::at(ns)
     }
 
     #[test]
