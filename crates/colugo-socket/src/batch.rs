@@ -175,7 +175,7 @@ impl Cursor {
         }
         self.current = self.take_meta();
         // A batch is a part of one read, and its spans are fewer than its octets.
-        let frames = NonZeroU32::new((self.span - first) as u32)?;
+        let frames = NonZeroU32::new(self.span.saturating_sub(first) as u32)?;
         Some(Item::Message(MessageRef::in_batch(
             self,
             first as u32,
