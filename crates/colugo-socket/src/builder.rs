@@ -12,7 +12,7 @@ use crate::core::{Core, OnEvent, Sink};
 use crate::error::BuildError;
 use crate::event::{Handler, SocketEvent};
 use crate::inbox::Inbox;
-use crate::kind::Kind;
+use crate::kind::{Kind, Router, XPub};
 use crate::options::{MAX_MESSAGE_LIMIT, Options, Overflow, QueueLimit};
 use crate::runtime::Runtime;
 use crate::socket::Socket;
@@ -36,9 +36,11 @@ pub struct Builder<K: Kind> {
 impl<K: Kind> Builder<K> {
     pub(crate) fn new() -> Self {
         let overflow = match K::TYPE {
-            SocketType::Pub | SocketType::XPub | SocketType::Router | SocketType::Rep => {
-                Overflow::DropNewest
-            }
+            SocketType::Pub
+            | SocketType::XPub
+            | SocketType::XSub
+            | SocketType::Router
+            | SocketType::Rep => Overflow::DropNewest,
             _ => Overflow::Block(Duration::MAX),
         };
         Self {
@@ -185,6 +187,28 @@ impl<K: Kind> Builder<K> {
                 .map_err(|_| BuildError::Property(property.0.clone()))?;
         }
         Ok(())
+    }
+}
+
+impl Builder<Router> {
+    /// What becomes of a second peer that claims an identity which a live one has. False, the default: it is refused, and told as
+    /// [`PeerRefused`](SocketEvent::PeerRefused); it dials again by itself and gets in when the first is gone. True: it takes over, and the
+    /// first is disconnected as [`Replaced`](crate::DownReason::Replaced).
+    #[doc(alias = "ZMQ_ROUTER_HANDOVER")]
+    pub fn handover(mut self, handover: bool) -> Self {
+        self.options.handover = handover;
+        self
+    }
+}
+
+impl Builder<XPub> {
+    /// Whether the application is told of every subscriber's subscriptions and their ends, not only of a topic's first and last.
+    /// One subscriber that subscribes twice to a topic is still told of once. Default false.
+    #[doc(alias = "ZMQ_XPUB_VERBOSE")]
+    #[doc(alias = "ZMQ_XPUB_VERBOSER")]
+    pub fn verbose(mut self, verbose: bool) -> Self {
+        self.options.verbose = verbose;
+        self
     }
 }
 

@@ -1,11 +1,9 @@
 //! `Core`: what all handles and tasks of one socket share: its links, who is next, what it subscribed to, where messages go.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
 use colugo_zmtp::{SocketType, put_cancel, put_subscribe};
 use tokio::runtime::Handle;
 
@@ -13,11 +11,12 @@ use crate::error::SubscribeError;
 use crate::event::{DownReason, Handler, SocketEvent};
 use crate::flusher::Flusher;
 use crate::gate::{Gate, lock};
+use crate::held_topics::HeldTopics;
 use crate::inbox::Inbox;
 use crate::inproc::Inproc;
 use crate::link::Link;
-use crate::message::LinkId;
-use crate::options::Options;
+use crate::names::Names;
+use crate::options::{MAX_UNREAD_SUBSCRIPTIONS, Options};
 use crate::own_topics::OwnTopics;
 use crate::peer::Peer;
 use crate::runtime::Runtime;
@@ -44,8 +43,10 @@ pub(crate) struct Core {
     pub(crate) sink: Sink,
     on_event: Option<OnEvent>,
     pub(crate) table: Arc<SharedTable>,
-    /// ROUTER: who is called what.
-    pub(crate) identities: Mutex<HashMap<Bytes, LinkId>>,
+    /// ROUTER and PAIR: who is there, by name.
+    pub(crate) names: Mutex<Names>,
+    /// XPUB: what its subscribers hold.
+    pub(crate) held_topics: Mutex<HeldTopics>,
     topics: Mutex<OwnTopics>,
     /// SUB: everything is wanted, so nothing need be filtered on receipt.
     pub(crate) takes_all: AtomicBool,
@@ -79,7 +80,8 @@ impl Core {
             on_event,
             table: Arc::new(SharedTable::new(options.send_queue)),
             options,
-            identities: Mutex::default(),
+            names: Mutex::default(),
+            held_topics: Mutex::default(),
             topics: Mutex::default(),
             takes_all: AtomicBool::new(false),
             room: Arc::default(),
@@ -111,7 +113,10 @@ impl Core {
     pub(crate) fn new_link(&self, dialled: bool) -> Arc<Link> {
         let keeps = dialled
             && !self.options.immediate
-            && matches!(self.kind, SocketType::Push | SocketType::Dealer);
+            && matches!(
+                self.kind,
+                SocketType::Push | SocketType::Dealer | SocketType::Pair
+            );
         let (table, room, flusher) = (self.table.clone(), self.room.clone(), self.flusher.clone());
         let count = NEXT_LINK.fetch_add(1, Ordering::Relaxed);
         self.table
@@ -130,10 +135,6 @@ impl Core {
         writer: Writer,
         stamped: bool,
     ) -> bool {
-        // Whoever sees the peer can address it.
-        if !peer.identity().is_empty() {
-            lock(&self.identities).insert(peer.identity().clone(), link.id);
-        }
         // Opened under this lock: a subscription made meanwhile is told once, by this or by `tell_all`.
         let topics = lock(&self.topics);
         let waiting = link.open(writer, stamped, peer.clone());
@@ -152,11 +153,9 @@ impl Core {
 
     /// The connection is gone.
     pub(crate) fn link_down(&self, link: &Arc<Link>, peer: &Arc<Peer>, why: DownReason) {
-        let mut identities = lock(&self.identities);
-        if identities.get(peer.identity()) == Some(&link.id) {
-            identities.remove(peer.identity());
+        if self.kind == SocketType::XPub {
+            self.end_subscriptions(link, peer);
         }
-        drop(identities);
         let lost = link.shut();
         self.counters
             .dropped_disconnect
@@ -216,39 +215,45 @@ impl Core {
         )
     }
 
-    pub(crate) fn subscribe(&self, prefix: &[u8]) -> Result<(), SubscribeError> {
+    /// Gives how many peers were told: none if that was asked for already.
+    pub(crate) fn subscribe(&self, prefix: &[u8]) -> Result<usize, SubscribeError> {
         let mut topics = lock(&self.topics);
-        if topics.add(prefix)? {
-            self.takes_all.store(topics.has_all(), Ordering::Release);
-            self.tell_all(|out, minor| put_subscribe(out, prefix, minor));
+        if !topics.add(prefix)? {
+            return Ok(0);
         }
-        Ok(())
+        self.takes_all.store(topics.has_all(), Ordering::Release);
+        Ok(self.tell_all(|out, minor| put_subscribe(out, prefix, minor)))
     }
 
-    pub(crate) fn unsubscribe(&self, prefix: &[u8]) -> bool {
+    /// Gives how many peers were told: none while it is asked for more than once. None: it was not asked for.
+    pub(crate) fn unsubscribe(&self, prefix: &[u8]) -> Option<usize> {
         let mut topics = lock(&self.topics);
-        let last = topics.remove(prefix);
-        if last == Some(true) {
-            self.takes_all.store(topics.has_all(), Ordering::Release);
-            self.tell_all(|out, minor| put_cancel(out, prefix, minor));
+        if !topics.remove(prefix)? {
+            return Some(0);
         }
-        last.is_some()
+        self.takes_all.store(topics.has_all(), Ordering::Release);
+        Some(self.tell_all(|out, minor| put_cancel(out, prefix, minor)))
     }
 
     pub(crate) fn wants_own(&self, topic: &[u8]) -> bool {
         lock(&self.topics).matches(topic)
     }
 
-    fn tell_all(&self, write: impl Fn(&mut Vec<u8>, u8)) {
+    fn tell_all(&self, write: impl Fn(&mut Vec<u8>, u8)) -> usize {
         let links: Vec<_> = self
             .table
             .lock()
             .up()
             .map(|(link, peer)| (link.clone(), peer.clone()))
             .collect();
-        for (link, peer) in links {
-            self.control(&link, |out| write(out, peer.minor()));
+        for (link, peer) in &links {
+            self.control(link, |out| write(out, peer.minor()));
+            // Who reads nothing would have them pile up. After a reconnect it is told what is wanted then, and no more.
+            if link.waiting_octets() > self.options.send_queue.octets + MAX_UNREAD_SUBSCRIPTIONS {
+                link.end(DownReason::Unread);
+            }
         }
+        links.len()
     }
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use colugo_zmtp::{PeerHello, SocketType};
+
 use crate::core::Core;
 use crate::endpoint::{Endpoint, Place};
 use crate::event::SocketEvent;
@@ -101,15 +103,28 @@ pub(crate) async fn run_connection(
 ) {
     stream.tune();
     let addr = stream.remote();
-    let (hello, rest) = match greet(
+    let seats = matches!(core.kind, SocketType::Router | SocketType::Pair);
+    let admit = |hello: PeerHello| {
+        let colugo = hello.colugo;
+        let peer = Arc::new(Peer::new(link.id, addr, outgoing, hello, core.is_router()));
+        let seat = core.admit(&peer)?;
+        Some((peer, seat, colugo))
+    };
+    let greeted = greet(
         &mut stream,
         core.kind,
         &core.options,
-        core.options.handshake_timeout,
+        seats && !outgoing,
+        admit,
     )
-    .await
-    {
-        Ok(done) => done,
+    .await;
+    // The seat is dropped after the session.
+    let ((peer, _seat, colugo), rest) = match greeted {
+        Ok(Some(done)) => done,
+        Ok(None) => {
+            part(&mut stream).await;
+            return;
+        }
         Err(fault) => {
             core.counters
                 .handshakes_failed
@@ -119,8 +134,7 @@ pub(crate) async fn run_connection(
             return;
         }
     };
-    let stamped = core.options.stamped && hello.colugo;
-    let peer = Arc::new(Peer::new(link.id, addr, outgoing, hello, core.is_router()));
+    let stamped = core.options.stamped && colugo;
     let (read, write) = stream.split();
     let waiting = core.link_up(link, &peer, Writer::new(write), stamped);
     // From here on the session's drop takes the link down, however it ends.

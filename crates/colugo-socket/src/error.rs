@@ -119,6 +119,9 @@ pub enum SendError {
         "a ROUTER's message needs the receiver's identity as its first frame, and at least one more"
     )]
     NoIdentity,
+    /// XSUB: the message was a subscription that this socket cannot make.
+    #[error(transparent)]
+    Subscribe(#[from] SubscribeError),
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,

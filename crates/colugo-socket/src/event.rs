@@ -25,6 +25,12 @@ pub enum DownReason {
     /// We closed it: disconnect, unbind, close, drop.
     #[error("closed on this side")]
     Local,
+    /// Another peer with the same identity took its place, as [`handover`](crate::Builder::handover) allows.
+    #[error("another peer with the same identity took its place")]
+    Replaced,
+    /// The peer does not read the subscriptions sent to it.
+    #[error("the peer does not read the subscriptions sent to it")]
+    Unread,
 }
 
 /// Something that happened to a socket. For logs and monitors; nothing depends on it.
@@ -43,6 +49,8 @@ pub enum SocketEvent {
     HandshakeFailed(Option<SocketAddr>, HandshakeFault),
     /// A connection was accepted and closed at once.
     Refused(Option<SocketAddr>, RefusedWhy),
+    /// A peer shook hands, but the socket has no place for it; the connection was closed.
+    PeerRefused(Arc<Peer>, RefusedWhy),
     /// Accepting failed, for example for want of file descriptors; it goes on after a pause.
     AcceptFailed(std::io::ErrorKind),
     /// A handler panicked; the message it was given is gone, the socket goes on.
@@ -67,12 +75,16 @@ pub enum HandshakeFault {
     Io(std::io::ErrorKind),
 }
 
-/// Why an accepted connection was closed at once.
+/// Why a connection was closed before anything was sent or received on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefusedWhy {
     /// The socket has as many connections as it may.
     TooManyConnections,
+    /// ROUTER: a peer with this identity is there already, and [`handover`](crate::Builder::handover) is off.
+    IdentityTaken,
+    /// PAIR: it has its peer already.
+    PairTaken,
 }
 
 /// Receives on the data thread, without a queue in between: the fastest way, for callbacks that are short.

@@ -16,32 +16,43 @@ use crate::stream::Stream;
 /// Room for an honest handshake; more is read as it comes.
 const FIRST_READ: usize = 512;
 
-/// Shakes hands. Gives who is there, and what was read beyond the handshake.
-pub(crate) async fn greet(
+/// Shakes hands. Gives who is there, what was read beyond the handshake, and what `admit` gave. None: it did not admit the peer.
+///
+/// With `peer_first` the peer introduces itself first, so that one who is not admitted never takes itself for connected: what waits at
+/// its side is not sent, and not lost.
+pub(crate) async fn greet<A>(
     stream: &mut Stream,
     kind: SocketType,
     options: &Options,
-    timeout: Duration,
-) -> Result<(PeerHello, BytesMut), HandshakeFault> {
-    match tokio::time::timeout(timeout, exchange(stream, kind, options)).await {
+    peer_first: bool,
+    admit: impl FnOnce(PeerHello) -> Option<A>,
+) -> Result<Option<(A, BytesMut)>, HandshakeFault> {
+    let exchange = exchange(stream, kind, options, peer_first, admit);
+    match tokio::time::timeout(options.handshake_timeout, exchange).await {
         Ok(done) => done,
         Err(_) => Err(HandshakeFault::TimedOut),
     }
 }
 
-async fn exchange(
+async fn exchange<A>(
     stream: &mut Stream,
     kind: SocketType,
     options: &Options,
-) -> Result<(PeerHello, BytesMut), HandshakeFault> {
+    peer_first: bool,
+    admit: impl FnOnce(PeerHello) -> Option<A>,
+) -> Result<Option<(A, BytesMut)>, HandshakeFault> {
     let mut config = HandshakeConfig::new(kind);
     config.identity.clone_from(&options.identity);
     config.properties.clone_from(&options.properties);
     let mut handshake = Handshake::new(config);
     let mut out = Vec::with_capacity(256);
     let mut buf = BytesMut::with_capacity(FIRST_READ);
+    let mut greeted = false;
     loop {
-        handshake.transmit(&mut out);
+        if !(peer_first && greeted) {
+            handshake.transmit(&mut out);
+            greeted = true;
+        }
         if !out.is_empty() {
             stream.write_all(&out).await.map_err(fault)?;
             out.clear();
@@ -53,9 +64,12 @@ async fn exchange(
             Ok((consumed, done)) => {
                 buf.advance(consumed.min(buf.len()));
                 if let Some(hello) = done {
+                    let Some(admitted) = admit(hello) else {
+                        return Ok(None);
+                    };
                     handshake.transmit(&mut out);
                     stream.write_all(&out).await.map_err(fault)?;
-                    return Ok((hello, buf));
+                    return Ok(Some((admitted, buf)));
                 }
             }
             Err(error) => {

@@ -48,6 +48,12 @@ kinds! {
     Dealer = Dealer: Distributes Receives Addresses;
     /// Knows its peers by identity: the first frame of what it receives and sends (RFC 28).
     Router = Router: Receives Addresses;
+    /// A PUB that hands its subscribers' subscriptions up as messages (RFC 29).
+    XPub = XPub: Receives;
+    /// A SUB that subscribes by sending messages (RFC 29).
+    XSub = XSub: Receives;
+    /// Talks to exactly one peer (RFC 31).
+    Pair = Pair: Distributes Receives;
     /// Sends to its peers in turn (RFC 30).
     Push = Push: Distributes;
     /// Receives from all its peers (RFC 30).

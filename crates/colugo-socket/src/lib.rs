@@ -59,6 +59,7 @@ mod flow;
 mod flusher;
 mod gate;
 mod greet;
+mod held_topics;
 mod inbox;
 mod inproc;
 #[cfg(unix)]
@@ -67,9 +68,11 @@ pub mod kind;
 mod link;
 mod listen;
 mod message;
+mod names;
 mod options;
 mod outbox;
 mod own_topics;
+mod pair;
 mod parser;
 mod peer;
 mod pipe;
@@ -88,13 +91,15 @@ mod table;
 mod tasks;
 mod tcp;
 mod writer;
+mod xpub;
+mod xsub;
 
 /// Every default and bound, with its unit and reason.
 pub mod limits {
     pub use crate::options::{
         BACKLOG, CONNECT_TIMEOUT, DROP_WAIT, HANDSHAKE_TIMEOUT, HEALTHY_AFTER, KEEPALIVE_AFTER,
         KEEPALIVE_EVERY, LINGER, MAX_BEFORE_PONG, MAX_COMMAND, MAX_CONNECTIONS_DEFAULT, MAX_FRAMES,
-        MAX_MESSAGE_DEFAULT, MAX_MESSAGE_LIMIT, PIPE_OCTETS, RECONNECT,
+        MAX_MESSAGE_DEFAULT, MAX_MESSAGE_LIMIT, MAX_UNREAD_SUBSCRIPTIONS, PIPE_OCTETS, RECONNECT,
     };
 }
 
@@ -116,8 +121,8 @@ pub use options::{Overflow, QueueLimit};
 pub use peer::Peer;
 pub use runtime::on_data_thread;
 pub use socket::{
-    DealerSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket,
-    SubSocket,
+    DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket,
+    RouterSocket, Socket, SubSocket, XPubSocket, XSubSocket,
 };
 pub use stats::{Sent, Stats};
 

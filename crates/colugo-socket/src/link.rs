@@ -4,9 +4,10 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use colugo_zmtp::SubscriptionSet;
+use colugo_zmtp::{SubscriptionLimit, SubscriptionSet};
 
 use crate::clock::since_start_ns;
+use crate::event::DownReason;
 use crate::flusher::Flusher;
 use crate::gate::{Gate, WakerSlot, lock};
 use crate::message::LinkId;
@@ -32,6 +33,7 @@ pub(crate) const INLINE_FROM: usize = 1 << 20;
 pub(crate) const WRITE: u32 = 1;
 pub(crate) const CLOSE: u32 = 2;
 pub(crate) const BROKEN: u32 = 4;
+pub(crate) const END: u32 = 8;
 
 /// What became of a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +59,8 @@ pub(crate) struct Link {
     writer: Mutex<Option<Writer>>,
     pub(crate) task: WakerSlot,
     pub(crate) signals: AtomicU32,
+    /// Why the connection is to end, with the signal for it.
+    ending: Mutex<Option<DownReason>>,
     room: Arc<Gate>,
     flusher: Arc<Flusher>,
     last_write_ns: AtomicU64,
@@ -82,6 +86,7 @@ impl Link {
             writer: Mutex::new(None),
             task: WakerSlot::default(),
             signals: AtomicU32::new(0),
+            ending: Mutex::default(),
             room,
             flusher,
             last_write_ns: AtomicU64::new(0),
@@ -245,6 +250,17 @@ impl Link {
         self.task.wake();
     }
 
+    /// Ends the connection, whatever is queued for it.
+    pub(crate) fn end(&self, why: DownReason) {
+        *lock(&self.ending) = Some(why);
+        self.signal(END);
+    }
+
+    /// Why the connection is to end.
+    pub(crate) fn take_ending(&self) -> Option<DownReason> {
+        lock(&self.ending).take()
+    }
+
     /// Whether the socket's buffer has room again; registers the task otherwise.
     pub(crate) fn poll_writable(&self, cx: &mut std::task::Context<'_>) -> std::task::Poll<()> {
         match lock(&self.writer).as_ref() {
@@ -326,16 +342,24 @@ impl Link {
                 .is_none_or(|slot| slot.outbox.is_empty())
     }
 
-    /// Applies the peer's wish to get (or no longer get) what begins with `prefix`. False: it asked for more than it may.
-    pub(crate) fn subscribe(&self, prefix: &[u8], wanted: bool) -> bool {
+    /// Applies the peer's wish to get (or no longer get) what begins with `prefix`. Whether that changed anything.
+    pub(crate) fn subscribe(&self, prefix: &[u8], wanted: bool) -> Result<bool, SubscriptionLimit> {
         let mut table = self.table.lock();
         let Some(slot) = table.get(self.id) else {
-            return true;
+            return Ok(false);
         };
         if wanted {
-            return slot.subscriptions.insert(prefix).is_ok();
+            slot.subscriptions.insert(prefix)
+        } else {
+            Ok(slot.subscriptions.remove(prefix))
         }
-        slot.subscriptions.remove(prefix);
-        true
+    }
+
+    /// What the peer has subscribed to, which it will get no more.
+    pub(crate) fn take_subscriptions(&self) -> SubscriptionSet {
+        let mut table = self.table.lock();
+        let slot = table.get(self.id);
+        slot.map(|slot| std::mem::take(&mut slot.subscriptions))
+            .unwrap_or_default()
     }
 }

@@ -45,6 +45,9 @@ pub const PIPE_OCTETS: usize = 256 << 10;
 pub const BACKLOG: usize = 1024;
 /// Octets of a command after the handshake at most.
 pub const MAX_COMMAND: u64 = 64 << 10;
+/// Octets of subscriptions that may wait for a peer beyond the send queue's bound: twice what all that a socket may hold take. A peer that
+/// lets more pile up is disconnected, and told what is wanted when it is there again.
+pub const MAX_UNREAD_SUBSCRIPTIONS: usize = 4 << 20;
 /// Octets that may wait for a peer and its PING is still answered: any octet is a sign of life.
 pub const MAX_BEFORE_PONG: usize = 64 << 10;
 /// Accepted connections of one socket by default.
@@ -80,6 +83,8 @@ pub(crate) struct Options {
     pub(crate) handshake_timeout: Duration,
     pub(crate) reconnect: (Duration, Duration),
     pub(crate) stamped: bool,
+    pub(crate) handover: bool,
+    pub(crate) verbose: bool,
 }
 
 impl Options {
@@ -97,6 +102,8 @@ impl Options {
             handshake_timeout: HANDSHAKE_TIMEOUT,
             reconnect: RECONNECT,
             stamped: false,
+            handover: false,
+            verbose: false,
         }
     }
 }

@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 
 use bytes::{Buf, Bytes, BytesMut};
 use colugo_zmtp::{
-    Command, CommandError, FrameError, FrameHeader, SocketType, Stamp, parse_header,
-    parse_subscription_message,
+    Command, CommandError, FrameError, FrameHeader, SocketType, Stamp, SubscriptionLimit,
+    parse_header, parse_subscription_message,
 };
 
 use crate::batch::{Batch, Mark, Span};
@@ -20,6 +20,7 @@ use crate::message::Meta;
 use crate::options::{MAX_BEFORE_PONG, MAX_COMMAND, MAX_FRAMES};
 use crate::peer::Peer;
 use crate::stamping;
+use crate::xpub::{CANCELS, SUBSCRIBES};
 
 /// A batch this much smaller than its buffer is copied out, so that a kept message does not pin the whole buffer.
 const COPY_BELOW: usize = 4096;
@@ -45,7 +46,9 @@ pub(crate) enum Fault {
     #[error("a message of more than {MAX_FRAMES} frames")]
     TooManyFrames,
     #[error("more or longer subscriptions than are taken")]
-    Subscriptions,
+    Subscriptions(#[from] SubscriptionLimit),
+    #[error("a subscription between the frames of a message")]
+    SubscriptionWithin,
     #[error("the peer reports an error: {0}")]
     Error(String),
 }
@@ -214,7 +217,8 @@ impl Parser {
         self.next_meta.seq = self.next_meta.seq.wrapping_add(1);
         match self.core.kind {
             SocketType::Sub if !self.core.takes_all.load(Ordering::Relaxed) => self.filter(),
-            SocketType::Pub | SocketType::XPub => return self.subscription_message(),
+            SocketType::Pub => return self.subscription_message(),
+            SocketType::XPub => return self.xpub_message(),
             _ => {}
         }
         if self.spans.len() > self.whole_spans {
@@ -246,20 +250,44 @@ impl Parser {
             .get(self.whole_spans)
             .map(|s| s.of(&self.buf))
             .unwrap_or_default();
-        let fits = match parse_subscription_message(first) {
-            Some((wanted, prefix)) => self.link.subscribe(prefix, wanted),
+        match parse_subscription_message(first) {
+            Some((wanted, prefix)) => {
+                self.link.subscribe(prefix, wanted)?;
+            }
             None => {
                 self.core.counters.ignored.fetch_add(1, Ordering::Relaxed);
-                true
             }
-        };
+        }
         self.spans.truncate(self.whole_spans);
         self.core.peers_changed.notify();
-        if fits {
-            Ok(())
-        } else {
-            Err(Fault::Subscriptions)
+        Ok(())
+    }
+
+    /// To an XPUB come subscriptions in the old form, handed up where they change something, and messages. Where more frames follow a
+    /// subscription, they are a message of their own.
+    fn xpub_message(&mut self) -> Result<(), Fault> {
+        let first = self.spans.get(self.whole_spans).copied();
+        let Some(span) = first else { return Ok(()) };
+        if let Some((wanted, topic)) = parse_subscription_message(span.of(&self.buf)) {
+            let told = self.core.on_subscription(&self.link, topic, wanted)?;
+            self.core.peers_changed.notify();
+            self.spans.remove(self.whole_spans);
+            if told {
+                self.hand_up(Span::new(span.start(), span.len(), false));
+            }
         }
+        if self.spans.len() > self.whole_spans {
+            self.messages = self.messages.saturating_add(1);
+            self.whole_spans = self.spans.len();
+        }
+        Ok(())
+    }
+
+    /// A message of one frame, before those of the message that is not whole.
+    fn hand_up(&mut self, span: Span) {
+        self.spans.insert(self.whole_spans, span);
+        self.whole_spans = self.whole_spans.saturating_add(1);
+        self.messages = self.messages.saturating_add(1);
     }
 
     fn command(&mut self, span: Span) -> Result<(), Fault> {
@@ -270,8 +298,14 @@ impl Parser {
             Command::Ping { context, .. } => self
                 .core
                 .control(&self.link, |out| Command::Pong { context }.encode(out)),
-            Command::Subscribe(prefix) => return self.subscription(prefix, true),
-            Command::Cancel(prefix) => return self.subscription(prefix, false),
+            Command::Subscribe(topic) => {
+                let len = topic.len();
+                return self.subscription(span, len, true);
+            }
+            Command::Cancel(topic) => {
+                let len = topic.len();
+                return self.subscription(span, len, false);
+            }
             Command::Stamp(stamp) if self.peer.is_colugo() => self.stamp(&stamp),
             Command::Error { reason } => {
                 return Err(Fault::Error(
@@ -297,17 +331,33 @@ impl Parser {
         Ok(())
     }
 
-    fn subscription(&self, prefix: &[u8], wanted: bool) -> Result<(), Fault> {
-        if !matches!(self.core.kind, SocketType::Pub | SocketType::XPub) {
-            return Ok(());
+    /// A subscription as a command, whose last `len` octets are the topic.
+    fn subscription(&mut self, command: Span, len: usize, wanted: bool) -> Result<(), Fault> {
+        let end = command.start().saturating_add(command.len());
+        let start = end.saturating_sub(len);
+        let topic = Span::new(start, len, false);
+        match self.core.kind {
+            SocketType::Pub => {
+                self.link.subscribe(topic.of(&self.buf), wanted)?;
+            }
+            SocketType::XPub => {
+                if self.spans.len() > self.whole_spans {
+                    return Err(Fault::SubscriptionWithin);
+                }
+                let (core, link) = (&self.core, &self.link);
+                if core.on_subscription(link, topic.of(&self.buf), wanted)? {
+                    // The octet before the topic, the end of the command's name, is not needed any more.
+                    let before = start.saturating_sub(1);
+                    if let Some(octet) = self.buf.get_mut(before) {
+                        *octet = if wanted { SUBSCRIBES } else { CANCELS };
+                    }
+                    self.hand_up(Span::new(before, len.saturating_add(1), false));
+                }
+            }
+            _ => return Ok(()),
         }
-        let fits = self.link.subscribe(prefix, wanted);
         self.core.peers_changed.notify();
-        if fits {
-            Ok(())
-        } else {
-            Err(Fault::Subscriptions)
-        }
+        Ok(())
     }
 
     fn stamp(&mut self, stamp: &Stamp) {

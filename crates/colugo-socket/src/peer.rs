@@ -28,7 +28,7 @@ impl Peer {
         router: bool,
     ) -> Self {
         let identity = if hello.identity.is_empty() && router {
-            auto_identity(id)
+            random_identity(id)
         } else {
             hello.identity.clone()
         };
@@ -57,7 +57,8 @@ impl Peer {
         self.hello.socket_type
     }
 
-    /// The identity it claims; for a ROUTER, that of a peer which claims none is made up: a zero octet and eight more.
+    /// The identity it claims; for a ROUTER, that of a peer which claims none is made up: a zero octet and eight random ones. Nobody is
+    /// told that one but the application, and no peer gets what is meant for another by claiming the same octets.
     pub fn identity(&self) -> &Bytes {
         &self.identity
     }
@@ -77,6 +78,11 @@ impl Peer {
         self.outgoing
     }
 
+    /// Whether the identity is the peer's own wish.
+    pub(crate) fn claims_identity(&self) -> bool {
+        !self.hello.identity.is_empty()
+    }
+
     pub(crate) fn minor(&self) -> u8 {
         self.hello.minor
     }
@@ -86,8 +92,10 @@ impl Peer {
     }
 }
 
-fn auto_identity(id: LinkId) -> Bytes {
+/// Without randomness the link's number has to do: also unique, but not hard to guess.
+fn random_identity(id: LinkId) -> Bytes {
+    let random = getrandom::u64().unwrap_or(id.as_u64());
     let mut identity = vec![0];
-    identity.extend_from_slice(&id.as_u64().to_be_bytes());
+    identity.extend_from_slice(&random.to_be_bytes());
     identity.into()
 }

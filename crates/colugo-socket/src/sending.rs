@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use colugo_zmtp::SocketType;
+
 use crate::core::Core;
 use crate::error::SendError;
 use crate::gate::lock;
@@ -181,7 +183,10 @@ impl Core {
         }
         let mut table = self.table.lock();
         let alone = table.sessions == 1;
-        let (link, pushed) = table.push_in_turn(head, out)?;
+        let (link, pushed) = match self.kind {
+            SocketType::Pair => table.push_to_only(out)?,
+            _ => table.push_in_turn(head, out)?,
+        };
         let id = link.id;
         if pushed != Pushed::Queued {
             let link = link.clone();
@@ -263,7 +268,7 @@ impl Core {
     }
 
     pub(crate) fn link_named(&self, identity: &[u8]) -> Option<LinkId> {
-        lock(&self.identities).get(identity).copied()
+        lock(&self.names).find(identity)
     }
 
     pub(crate) fn send_command_to(
@@ -291,7 +296,7 @@ impl Core {
     }
 
     #[inline]
-    fn check_size(&self, out: &Outgoing<'_>) -> Result<(), SendError> {
+    pub(crate) fn check_size(&self, out: &Outgoing<'_>) -> Result<(), SendError> {
         let (octets, limit) = (out.octets(), self.options.max_message);
         if octets > limit {
             self.counters.too_large.fetch_add(1, Ordering::Relaxed);
@@ -315,14 +320,14 @@ fn kick(link: &Arc<Link>, pushed: Pushed, alone: bool, out: &Outgoing<'_>) {
 
 /// Links the sender has to do something for after the lock is released.
 #[derive(Default)]
-struct Kicks {
+pub(crate) struct Kicks {
     first: Option<(Arc<Link>, Pushed)>,
     rest: Vec<(Arc<Link>, Pushed)>,
 }
 
 impl Kicks {
     #[cold]
-    fn add(&mut self, link: &Arc<Link>, pushed: Pushed) {
+    pub(crate) fn add(&mut self, link: &Arc<Link>, pushed: Pushed) {
         if self.first.is_none() {
             self.first = Some((link.clone(), pushed));
         } else {
@@ -331,7 +336,7 @@ impl Kicks {
     }
 
     #[inline]
-    fn kick(self, alone: bool, out: &Outgoing<'_>) {
+    pub(crate) fn kick(self, alone: bool, out: &Outgoing<'_>) {
         let Some((first, pushed)) = self.first else {
             return;
         };

@@ -17,7 +17,7 @@ use crate::core::{Core, Sink};
 use crate::delivery::deliver;
 use crate::event::DownReason;
 use crate::flow::Flow;
-use crate::link::{CLOSE, Link, WRITE};
+use crate::link::{CLOSE, END, Link, WRITE};
 use crate::parser::Parser;
 use crate::peer::Peer;
 use crate::stream::ReadHalf;
@@ -106,6 +106,11 @@ impl Session {
             let signals = self.link.signals.swap(0, Ordering::SeqCst);
             self.want_write |= signals & WRITE != 0;
             self.closing |= signals & CLOSE != 0;
+            if signals & END != 0
+                && let Some(why) = self.link.take_ending()
+            {
+                return Poll::Ready(why);
+            }
             if !self.want_write {
                 break;
             }

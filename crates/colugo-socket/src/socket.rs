@@ -16,7 +16,8 @@ use crate::error::{BindError, BuildError, ConnectError, RecvError, SendError, Su
 use crate::event::SocketEvent;
 use crate::inbox::{Inbox, RecvFuture};
 use crate::kind::{
-    Addresses, Dealer, Distributes, Kind, Pub, Pull, Push, Receives, Rep, Req, Router, Sub,
+    Addresses, Dealer, Distributes, Kind, Pair, Pub, Pull, Push, Receives, Rep, Req, Router, Sub,
+    XPub, XSub,
 };
 use crate::listen::{self, Listener, Listening};
 use crate::message::{LinkId, Message, Outgoing};
@@ -64,6 +65,13 @@ pub type RouterSocket = Socket<Router>;
 pub type PushSocket = Socket<Push>;
 /// Takes work.
 pub type PullSocket = Socket<Pull>;
+/// Publishes as a [`PubSocket`] does, and receives what its subscribers send: `01 topic` when somebody is the first to subscribe to a topic,
+/// `00 topic` when the last has cancelled it or left, and their messages as they are. [`Message::link`] tells from whom.
+pub type XPubSocket = Socket<XPub>;
+/// Subscribes by sending; see [`send`](XSubSocket::send).
+pub type XSubSocket = Socket<XSub>;
+/// Talks to one peer, and refuses a second one while that is there. Its queue outlives the connection if it dialled.
+pub type PairSocket = Socket<Pair>;
 
 impl<K: Kind> Socket<K> {
     pub(crate) fn new_from(core: Arc<Core>, runtime: Arc<Runtime>) -> Self {
@@ -183,6 +191,7 @@ impl<K: Kind> Socket<K> {
             lost: get(&counters.lost),
             lost_unexplained: get(&counters.lost_unexplained),
             handshakes_failed: get(&counters.handshakes_failed),
+            refused_peers: get(&counters.refused_peers),
             protocol_errors: get(&counters.protocol_errors),
             handler_panics: get(&counters.handler_panics),
         }
@@ -231,46 +240,53 @@ impl<K: Kind> Socket<K> {
     }
 }
 
-impl PubSocket {
-    /// Sends to all subscribers whose subscriptions are a prefix of the first frame. Waits only with
-    /// [`Overflow::Block`](crate::Overflow::Block); says how many queues took it and how many were full.
-    #[inline]
-    pub fn send<'a>(&self, message: impl Into<Outgoing<'a>>) -> Result<Sent, SendError> {
-        self.core.publish(&message.into())
-    }
-
-    /// [`send`](Self::send) for who already has an [`Outgoing`]: it is large, and handing it on by value costs more than the queue.
-    #[inline]
-    pub fn publish(&self, message: &Outgoing<'_>) -> Result<Sent, SendError> {
-        self.core.publish(message)
-    }
-
-    /// Peers with at least one subscription.
-    pub fn subscriber_count(&self) -> usize {
-        self.core.subscriber_count()
-    }
-
-    /// Waits until `count` peers have subscribed: what is sent then is not lost to them. False: they had not within `timeout`.
-    pub fn wait_for_subscribers(&self, count: usize, timeout: Duration) -> bool {
-        let there = || (self.core.subscriber_count() >= count).then_some(());
-        self.core
-            .peers_changed
-            .wait_until(Instant::now().checked_add(timeout), there)
-            .is_some()
-    }
-
-    /// The same as a future without a time limit. Cancel-safe.
-    pub fn wait_for_subscribers_async(&self, count: usize) -> impl Future<Output = ()> + '_ {
-        poll_fn(move |cx| {
-            self.core.peers_changed.register(cx);
-            if self.core.subscriber_count() >= count {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
+/// What PUB and XPUB have in common.
+macro_rules! publishes {
+    ($($socket:ident)*) => {$(
+        impl $socket {
+            /// Sends to all subscribers whose subscriptions are a prefix of the first frame. Waits only with
+            /// [`Overflow::Block`](crate::Overflow::Block); says how many queues took it and how many were full.
+            #[inline]
+            pub fn send<'a>(&self, message: impl Into<Outgoing<'a>>) -> Result<Sent, SendError> {
+                self.core.publish(&message.into())
             }
-        })
-    }
+
+            /// [`send`](Self::send) for who already has an [`Outgoing`]: it is large, and handing it on by value costs more than the queue.
+            #[inline]
+            pub fn publish(&self, message: &Outgoing<'_>) -> Result<Sent, SendError> {
+                self.core.publish(message)
+            }
+
+            /// Peers with at least one subscription.
+            pub fn subscriber_count(&self) -> usize {
+                self.core.subscriber_count()
+            }
+
+            /// Waits until `count` peers have subscribed: what is sent then is not lost to them. False: they had not within `timeout`.
+            pub fn wait_for_subscribers(&self, count: usize, timeout: Duration) -> bool {
+                let there = || (self.core.subscriber_count() >= count).then_some(());
+                self.core
+                    .peers_changed
+                    .wait_until(Instant::now().checked_add(timeout), there)
+                    .is_some()
+            }
+
+            /// The same as a future without a time limit. Cancel-safe.
+            pub fn wait_for_subscribers_async(&self, count: usize) -> impl Future<Output = ()> + '_ {
+                poll_fn(move |cx| {
+                    self.core.peers_changed.register(cx);
+                    if self.core.subscriber_count() >= count {
+                        Poll::Ready(())
+                    } else {
+                        Poll::Pending
+                    }
+                })
+            }
+        }
+    )*};
 }
+
+publishes! { PubSocket XPubSocket }
 
 impl SubSocket {
     /// Asks all publishers, now and after each reconnect, for messages whose first frame begins with `prefix`; `""` is everything.
@@ -278,12 +294,12 @@ impl SubSocket {
         if self.core.is_closing() {
             return Err(SubscribeError::Closed);
         }
-        self.core.subscribe(prefix.as_ref())
+        self.core.subscribe(prefix.as_ref()).map(|_| ())
     }
 
     /// Takes one `subscribe` of the same prefix back. False: there was none.
     pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> bool {
-        self.core.unsubscribe(prefix.as_ref())
+        self.core.unsubscribe(prefix.as_ref()).is_some()
     }
 }
 

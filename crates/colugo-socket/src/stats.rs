@@ -39,6 +39,8 @@ pub struct Stats {
     pub lost_unexplained: u64,
     /// Handshakes that failed.
     pub handshakes_failed: u64,
+    /// Peers that had no place: a second one of a PAIR, or of an identity at a ROUTER. Counts attempts.
+    pub refused_peers: u64,
     /// Connections closed because the peer broke the protocol.
     pub protocol_errors: u64,
     /// Inline handlers that panicked.
@@ -59,6 +61,7 @@ pub(crate) struct Counters {
     pub(crate) lost: AtomicU64,
     pub(crate) lost_unexplained: AtomicU64,
     pub(crate) handshakes_failed: AtomicU64,
+    pub(crate) refused_peers: AtomicU64,
     pub(crate) protocol_errors: AtomicU64,
     pub(crate) handler_panics: AtomicU64,
 }

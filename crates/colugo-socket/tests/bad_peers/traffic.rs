@@ -274,36 +274,6 @@ fn what_a_peer_sent_before_it_hung_up_is_delivered() {
     }
 }
 
-#[test]
-fn the_newest_peer_of_a_name_has_it() {
-    let router = RouterSocket::new().unwrap();
-    let endpoint = router.bind("tcp://127.0.0.1:0").unwrap();
-    let named = || {
-        let mut raw = Raw::dial(&endpoint);
-        let properties = [
-            property("Socket-Type", b"DEALER"),
-            property("Identity", b"name"),
-        ];
-        raw.send(&[greeting(1), command("READY", &properties.concat())].concat());
-        raw.expect_greeting();
-        raw.frame();
-        raw
-    };
-    let first = named();
-    assert!(router.wait_for_peers(1, PATIENCE));
-    let mut second = named();
-    assert!(router.wait_for_peers(2, PATIENCE));
-    let message = [Bytes::from_static(b"name"), Bytes::from_static(b"hello")];
-    router.send(&message).unwrap();
-    assert_eq!(second.frame(), (0, b"hello".to_vec()));
-    drop(first);
-    colugo_testkit::wait_until("the end of the first", || {
-        (router.peers().len() == 1).then_some(())
-    });
-    router.send(&message).unwrap();
-    assert_eq!(second.frame(), (0, b"hello".to_vec()));
-}
-
 /// A publisher that breaks the protocol is dialled again: libzmq would give it up for good.
 #[test]
 fn a_dialled_peer_that_broke_the_protocol_is_dialled_again() {

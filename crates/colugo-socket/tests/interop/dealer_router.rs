@@ -1,7 +1,7 @@
 //! DEALER and ROUTER: identities, and many requests at once.
 
 use colugo_socket::{Bytes, DealerSocket, RepSocket, RouterSocket, SendError};
-use colugo_testkit::{ZmqPeer, octets};
+use colugo_testkit::{ZmqPeer, octets, wait_until};
 
 use crate::{PATIENCE, WAYS, frames, join, ours, parts, quick};
 
@@ -76,6 +76,83 @@ fn peers_without_an_identity_are_told_apart() {
     }
     let nobody = parts(&[&b"nobody"[..], b"x"]);
     assert_eq!(router.send(&nobody), Err(SendError::NoPeer));
+}
+
+#[test]
+fn a_second_dealer_of_theirs_with_a_taken_name_waits_until_the_first_has_left() {
+    let Some(libzmq) = ZmqPeer::start() else {
+        return;
+    };
+    let router: RouterSocket = ours();
+    let endpoint = router.bind("tcp://127.0.0.1:0").unwrap();
+    let named = || libzmq.socket("DEALER", &[("IDENTITY", octets("robot"))]);
+    let (first, second) = (named(), named());
+    first.connect(&endpoint);
+    assert!(router.wait_for_peers(1, PATIENCE));
+    second.connect(&endpoint);
+    second.send(&["kept"]);
+    wait_until("a refusal", || {
+        (router.stats().refused_peers > 0).then_some(())
+    });
+    router.send(&parts(&["robot", "for the first"])).unwrap();
+    assert_eq!(first.recv(), [b"for the first"]);
+    first.close(0);
+    let message = router.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(frames(&message), [&b"robot"[..], b"kept"]);
+    router.send(&parts(&["robot", "for the second"])).unwrap();
+    assert_eq!(second.recv(), [b"for the second"]);
+}
+
+#[test]
+fn with_handover_the_newest_dealer_of_theirs_has_the_name() {
+    let Some(libzmq) = ZmqPeer::start() else {
+        return;
+    };
+    let router = RouterSocket::builder().handover(true).build().unwrap();
+    let endpoint = router.bind("tcp://127.0.0.1:0").unwrap();
+    // It does not come back: it would take over again.
+    let first = [
+        ("IDENTITY", octets("robot")),
+        ("RECONNECT_IVL", (-1).into()),
+    ];
+    let first = libzmq.socket("DEALER", &first);
+    first.watch();
+    first.connect(&endpoint);
+    assert!(router.wait_for_peers(1, PATIENCE));
+    let second = libzmq.socket("DEALER", &[("IDENTITY", octets("robot"))]);
+    second.connect(&endpoint);
+    second.send(&["hello"]);
+    let message = router.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(frames(&message), [&b"robot"[..], b"hello"]);
+    first.wait_down();
+    router.send(&parts(&["robot", "for the second"])).unwrap();
+    assert_eq!(second.recv(), [b"for the second"]);
+}
+
+/// With libzmq's ROUTER our dealers of one name are treated by its rules: it keeps the first, or hands over.
+#[test]
+fn their_router_hands_over_between_our_dealers() {
+    let Some(libzmq) = ZmqPeer::start() else {
+        return;
+    };
+    let router = libzmq.socket("ROUTER", &[("ROUTER_HANDOVER", 1.into())]);
+    let endpoint = router.bind("tcp://127.0.0.1:0");
+    let rare = std::time::Duration::from_secs(3600);
+    let first: DealerSocket = quick()
+        .identity("robot")
+        .reconnect(rare, rare)
+        .build()
+        .unwrap();
+    first.connect(&endpoint).unwrap();
+    first.send("one").unwrap();
+    assert_eq!(router.recv(), [&b"robot"[..], b"one"]);
+    let second: DealerSocket = quick().identity("robot").build().unwrap();
+    second.connect(&endpoint).unwrap();
+    second.send("two").unwrap();
+    assert_eq!(router.recv(), [&b"robot"[..], b"two"]);
+    router.send(&["robot", "for the second"]);
+    let answer = second.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(answer.payload(), "for the second");
 }
 
 #[test]

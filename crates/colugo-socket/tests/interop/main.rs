@@ -7,11 +7,13 @@ use colugo_testkit::{ZmqSocket, free_port};
 
 mod dealer_router;
 mod handshake;
+mod pair;
 mod pipeline;
 mod pubsub;
 mod reqrep;
 mod restart;
 mod sizes;
+mod xpub;
 
 const PATIENCE: Duration = colugo_testkit::PATIENCE;
 

@@ -4,10 +4,13 @@
 mod transport;
 
 mod bounds;
+mod identities;
 mod ipc;
+mod pair;
 mod patterns;
 mod pubsub;
 mod reconnect;
+mod xpub;
 
 use std::time::Duration;
 
