@@ -76,13 +76,6 @@ fn done(name: &str) -> String {
     format!("done alone: {name}")
 }
 
-/// The most memory this process has had at a time, in KiB. None: the system does not tell.
-pub fn peak_memory_kib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
 /// How many file descriptors this process has open. None: the system does not tell.
 pub fn open_descriptors() -> Option<usize> {
     Some(std::fs::read_dir("/proc/self/fd").ok()?.count())

@@ -16,15 +16,19 @@
 //! ```
 
 mod alone;
+pub mod bad_peer;
 mod lan;
+mod memory;
 mod pattern;
 mod program;
 mod python;
 mod wait;
+pub mod wire;
 mod zmq_peer;
 
-pub use alone::{Alone, open_descriptors, peak_memory_kib};
+pub use alone::{Alone, open_descriptors};
 pub use lan::{Host, Lan};
+pub use memory::{forget_peak, peak_memory_kib, peak_memory_kib_of};
 pub use pattern::pattern;
 pub use program::Program;
 pub use python::Python;

@@ -54,6 +54,11 @@ impl ZmqPeer {
         version.as_str().unwrap_or_default().to_owned()
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.program().id()
+    }
+
     /// Kills the process, as a crash would.
     pub fn kill(&self) {
         self.program().kill();

@@ -5,8 +5,11 @@ use std::time::Duration;
 mod descriptors;
 mod garbage;
 mod greetings;
+mod interop_scripted;
 mod memory;
 mod raw;
+mod scripted;
+mod target;
 mod traffic;
 
 const PATIENCE: Duration = colugo_testkit::PATIENCE;
