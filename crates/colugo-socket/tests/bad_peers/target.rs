@@ -74,7 +74,7 @@ fn taken(received: Result<Message, RecvError>) -> Option<Vec<Vec<u8>>> {
 impl Target for OurTarget {
     fn listen(&mut self) -> u16 {
         let bound: Endpoint = each!(self, socket => socket.bind("tcp://127.0.0.1:0")).unwrap();
-        bound.port()
+        bound.port().unwrap()
     }
 
     fn dial(&mut self, port: u16) {
