@@ -2,7 +2,7 @@
 
 use crate::harness::Part;
 use crate::suite::{Contender, Suite, Trial};
-use crate::{beside, calls, flood, paced, sending, streams, times};
+use crate::{beside, calls, flood, memory, paced, sending, streams, times, topics};
 
 /// Every row there is.
 pub fn suites() -> Vec<Suite> {
@@ -21,7 +21,10 @@ pub fn suites() -> Vec<Suite> {
         calls::call_inline(),
         calls::calls_64(),
         streams::between_libraries(),
+        topics::suite(),
         beside::suite(),
+        memory::idle_links(),
+        memory::stuck(),
         streams::stats(),
         times::times(),
         times::repeater(),

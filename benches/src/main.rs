@@ -2,6 +2,7 @@
 //!
 //! The runner starts this program again for each side of a run. Rows and what they must reach: `--list`.
 
+mod bare;
 mod beside;
 mod calls;
 mod catalogue;
@@ -14,6 +15,7 @@ mod flood;
 mod harness;
 mod lent;
 mod machine;
+mod memory;
 mod node_side;
 mod options;
 mod paced;
@@ -30,6 +32,7 @@ mod suite;
 mod table;
 mod tcp_side;
 mod times;
+mod topics;
 mod zmq_side;
 
 use std::process::ExitCode;

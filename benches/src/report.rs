@@ -26,13 +26,22 @@ impl Report {
         self.0.get(name).copied()
     }
 
+    /// The same with `load`: milliseconds of CPU time in each second.
+    #[must_use]
+    pub fn with_load(self) -> Self {
+        let both = self.figure("cpu").zip(self.figure("wall"));
+        both.map_or(self.clone(), |(cpu, wall)| {
+            self.with("load", cpu / wall * 1e3)
+        })
+    }
+
     /// Both sides' figures as one: CPU time adds up, peak memory is the larger, everything else comes from the side that has it.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         for (name, value) in other.0 {
             let before = self.figure(&name);
             let both = match (name.as_str(), before) {
-                ("cpu", Some(before)) => before + value,
+                ("cpu" | "load", Some(before)) => before + value,
                 ("peak_kib", Some(before)) => before.max(value),
                 _ => value,
             };

@@ -3,8 +3,8 @@
 use crate::child::{Link, Spec};
 use crate::report::Report;
 use crate::{
-    Result, beside, discovery_side, flood, node_side, paced, sending, socket_side, tcp_side,
-    zmq_side,
+    Result, bare, beside, discovery_side, flood, machine, memory, node_side, paced, sending,
+    socket_side, tcp_side, topics, zmq_side,
 };
 
 /// A part in a run: takes its settings, talks to the runner, comes back with its figures.
@@ -12,6 +12,7 @@ pub type Role = fn(&Spec, &Link) -> Result<Report>;
 
 /// Plays the role called `name` until it is done. Never comes back.
 pub fn play(name: &str, args: &[String]) -> ! {
+    machine::allow_descriptors();
     let link = Link::open();
     let known = [
         zmq_side::ROLES,
@@ -23,6 +24,9 @@ pub fn play(name: &str, args: &[String]) -> ! {
         paced::ROLES,
         sending::ROLES,
         beside::ROLES,
+        topics::ROLES,
+        memory::ROLES,
+        bare::ROLES,
     ]
     .concat();
     let outcome = match known.iter().find(|(known, _)| *known == name) {

@@ -169,7 +169,6 @@ impl Row {
         }
     }
 
-    #[allow(dead_code)]
     /// The same held against a fixed figure, with theirs beside it for comparison.
     #[must_use]
     pub fn absolute(self) -> Self {

@@ -93,7 +93,7 @@ impl Usage {
         Report::new()
             .with("cpu", cpu_seconds() - self.cpu)
             .with("wall", self.started.elapsed().as_secs_f64())
-            .with("peak_kib", peak_kib())
+            .with("peak_kib", memory_kib(Memory::Peak))
     }
 }
 
@@ -108,9 +108,23 @@ fn cpu_seconds() -> f64 {
     seconds(usage.ru_utime) + seconds(usage.ru_stime)
 }
 
-fn peak_kib() -> f64 {
+/// Which memory of this process.
+#[derive(Debug, Clone, Copy)]
+pub enum Memory {
+    /// The most there ever was in all, program text and libraries included.
+    Peak,
+    /// Now, without what is only mapped from files.
+    Own,
+}
+
+/// As the kernel counts it.
+pub fn memory_kib(which: Memory) -> f64 {
+    let name = match which {
+        Memory::Peak => "VmHWM:",
+        Memory::Own => "RssAnon:",
+    };
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|rest| rest.trim().trim_end_matches(" kB").trim().parse().ok())
         .unwrap_or(f64::NAN)
 }

@@ -1,0 +1,149 @@
+//! Many topics of one process, each with little to say: what they cost together.
+
+use std::sync::mpsc::channel;
+use std::sync::{Arc, OnceLock};
+
+use crate::Result;
+use crate::catalogue::contender;
+use crate::child::{Link, Spec};
+use crate::clock::Metronome;
+use crate::engine::{Engine, Full, Nodes, Publisher, Sockets, Subscriber, Zmq};
+use crate::harness::Part;
+use crate::payload::{Checker, SMALLEST, number, stamp, stamp_last};
+use crate::report::Report;
+use crate::roles::Role;
+use crate::row::{Better, Row};
+use crate::stats::Usage;
+use crate::suite::Suite;
+
+/// Publishers of many topics, and who hears them all.
+pub const ROLES: &[(&str, Role)] = &[
+    ("zmq.topics", publish::<Zmq>),
+    ("zmq.all", subscribe::<Zmq>),
+    ("socket.topics", publish::<Sockets>),
+    ("socket.all", subscribe::<Sockets>),
+    ("node.topics", publish::<Nodes>),
+    ("node.all", subscribe_by_callback),
+];
+
+/// Of each topic, a second.
+const RATE: f64 = 10.0;
+/// The topics' turns are spread over this many beats.
+const BEATS: usize = 100;
+
+fn name(topic: usize) -> String {
+    format!("topic-{topic}")
+}
+
+fn publish<E: Engine>(spec: &Spec, link: &Link) -> Result<Report> {
+    let home = E::home()?;
+    let mut publishers = (0..spec.count()?)
+        .map(|topic| E::publisher(&home, &name(topic), spec, Full::Drops))
+        .collect::<Result<Vec<_>>>()?;
+    let endpoints: Vec<_> = publishers
+        .iter()
+        .map(Publisher::endpoint)
+        .collect::<Result<_>>()?;
+    link.ready(&endpoints.join(","))?;
+    for publisher in &publishers {
+        publisher.wait_for_subscribers(1)?;
+    }
+    let mut payload = vec![0; spec.size()?.max(SMALLEST + 8)];
+    let usage = Usage::start();
+    let mut metronome = Metronome::start(RATE * BEATS as f64, spec.duration()?);
+    let mut beats = 0;
+    while let Some((beat, _)) = metronome.beat() {
+        let (round, place) = (beat / BEATS as u64, beat as usize % BEATS);
+        for (topic, publisher) in publishers.iter_mut().enumerate().skip(place).step_by(BEATS) {
+            stamp(&mut payload, round);
+            stamp(&mut payload[SMALLEST..], topic as u64);
+            publisher.send(&payload)?;
+        }
+        beats = beat + 1;
+    }
+    let report = usage.report().with_load();
+    for (topic, publisher) in publishers.iter_mut().enumerate() {
+        let rounds = (beats + (BEATS - 1 - topic % BEATS) as u64) / BEATS as u64;
+        stamp_last(&mut payload, rounds);
+        stamp(&mut payload[SMALLEST..], topic as u64);
+        publisher.send(&payload)?;
+    }
+    link.wait_for_stop();
+    Ok(report)
+}
+
+/// One socket that dials them all: the cheapest that ZeroMQ has.
+fn subscribe<E: Engine>(spec: &Spec, link: &Link) -> Result<Report> {
+    let home = E::home()?;
+    let addresses: Vec<_> = spec.text("addr")?.split(',').collect();
+    let mut checkers: Vec<_> = addresses.iter().map(|_| Checker::new()).collect();
+    let mut subscriber = E::subscriber(&home, "", spec, &addresses)?;
+    link.ready("")?;
+    let mut usage = None;
+    let mut left = checkers.len();
+    while left > 0 {
+        let over = subscriber.receive(|payload| {
+            usage.get_or_insert_with(Usage::start);
+            let topic = payload.get(SMALLEST..).map_or(0, number);
+            checkers
+                .get_mut(topic as usize)
+                .is_some_and(|checker| checker.see(payload))
+        })?;
+        left -= usize::from(over);
+    }
+    let usage = usage.ok_or("nothing came")?;
+    Ok(usage.report().with_load().merge(Checker::report(&checkers)))
+}
+
+/// A subscriber for each, as a program has it, with callbacks that a thread of the node's runs.
+fn subscribe_by_callback(spec: &Spec, link: &Link) -> Result<Report> {
+    let node = Nodes::home()?;
+    let (over, checked) = channel();
+    let usage = Arc::new(OnceLock::new());
+    let mut guards = Vec::new();
+    for (topic, address) in spec.text("addr")?.split(',').enumerate() {
+        let mut checker = Checker::new();
+        let (over, usage) = (over.clone(), usage.clone());
+        let builder = node.subscriber(&name(topic)).connect(address);
+        guards.push(builder.on_message(move |message| {
+            usage.get_or_init(Usage::start);
+            if checker.see(&message.value) {
+                let _ = over.send(std::mem::take(&mut checker));
+            }
+        })?);
+    }
+    node.spawn()?;
+    link.ready("")?;
+    let checkers: Vec<_> = checked.iter().take(guards.len()).collect();
+    let usage = usage.get().ok_or("nothing came")?;
+    Ok(usage.report().with_load().merge(Checker::report(&checkers)))
+}
+
+/// `topics-1000`.
+pub fn suite() -> Suite {
+    let part = |role| Part::new(role).set("count", 1000);
+    let row = |name, about| Row::new(name, about, "ms/s", "load", Better::Less).must(0.5, 0.25);
+    Suite {
+        contenders: vec![
+            contender("ours", "", part("node.topics"), part("node.all")),
+            contender("socket", "", part("socket.topics"), part("socket.all")),
+            contender(
+                "theirs",
+                "libzmq, 1000 PUB, one SUB",
+                part("zmq.topics"),
+                part("zmq.all"),
+            ),
+        ],
+        rows: vec![
+            row(
+                "topics-1000",
+                "1000 topics of a node at 10 Hz, 64 B: processor time, both sides",
+            ),
+            row(
+                "socket-topics-1000",
+                "topics-1000 with colugo-socket, one SUB",
+            )
+            .between("socket", "theirs"),
+        ],
+    }
+}
