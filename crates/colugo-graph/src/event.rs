@@ -197,6 +197,17 @@ pub enum LeaveReason {
     Misbehaved,
 }
 
+impl LeaveReason {
+    /// Whether the node, or the way to it, is gone: nothing more comes from it. Otherwise it lives, or ends in order, and
+    /// what is on its way from it may still arrive.
+    pub fn is_death(self) -> bool {
+        matches!(
+            self,
+            Self::Refused | Self::Replaced | Self::Unreachable | Self::Silent
+        )
+    }
+}
+
 /// Why no link could be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]

@@ -31,8 +31,8 @@ mod topic;
 
 pub use announcement::{Announcement, AnnouncementId, Entry, Kind, WantId};
 pub use brain::{
-    AnnounceError, Brain, Config, DialId, Effect, FixedId, LinkId, MatchChange, Origin, Source,
-    Target,
+    AnnounceError, Brain, Config, DialId, Effect, FixedId, LinkId, MatchChange, MatchKind, Origin,
+    Source, Target,
 };
 pub use event::{DialFailure, Event, LeaveReason, Misbehaviour};
 pub use id::{InvalidNodeId, NodeId};

@@ -1,17 +1,9 @@
 //! Events of the node as lines, each with its time.
 
-use colugo::{Event, Events, GraphNode, Node, NodeState};
+use colugo::{Event, Events};
 use serde_json::{Value, json};
 
 use crate::say::{now_ns, say};
-
-/// Tells of the nodes that are there already.
-pub(crate) fn tell_present(node: &Node) {
-    let present = |it: &&GraphNode| it.id != node.id() && it.state == NodeState::Alive;
-    for it in node.graph().nodes.iter().filter(present) {
-        say(&json!({"event": "joined", "name": it.name, "at_ns": now_ns()}));
-    }
-}
 
 /// Tells them until the node is closed.
 pub(crate) fn tell(events: Events) {
@@ -27,6 +19,9 @@ fn told(event: &Event) -> Option<Value> {
     Some(match event {
         Event::NodeJoined { name, .. } => json!({"event": "joined", "name": name}),
         Event::NodeLeft { name, .. } => json!({"event": "left", "name": name}),
+        Event::PeerDisconnected { handle, reason, .. } => {
+            json!({"event": "parted", "name": &**handle, "text": reason})
+        }
         Event::Notice { text } => json!({"event": "notice", "text": text}),
         Event::PeerRefused { handle, reason } => {
             json!({"event": "refused", "text": format!("{handle}: {reason}")})

@@ -33,8 +33,6 @@ impl Peer {
         }
         let node = options.builder.clone().build()?;
         let events = node.events();
-        // Whoever came before the events were asked for is told of too; twice, if it came just then.
-        crate::events::tell_present(&node);
         std::thread::Builder::new().spawn(move || crate::events::tell(events))?;
         node.spawn()?;
         Ok(Self {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use colugo_zmtp::{SocketType, put_cancel, put_subscribe};
 use tokio::runtime::Handle;
@@ -125,6 +126,18 @@ impl Core {
 
     pub(crate) fn is_router(&self) -> bool {
         matches!(self.kind, SocketType::Router | SocketType::Rep)
+    }
+
+    /// Waits until `there`, which asks about peers, at most `timeout`. False: it is not so, or the socket closes.
+    pub(crate) fn wait_for(&self, timeout: Duration, there: impl Fn() -> bool) -> bool {
+        let answer = || {
+            let there = there();
+            (there || self.is_closing()).then_some(there)
+        };
+        let deadline = Instant::now().checked_add(timeout);
+        self.peers_changed
+            .wait_until(deadline, answer)
+            .unwrap_or(false)
     }
 
     /// A connection has shaken hands. True: something waits to be written, and the caller has the writer's role.

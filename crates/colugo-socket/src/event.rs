@@ -53,6 +53,8 @@ pub enum SocketEvent {
     PeerRefused(Arc<Peer>, RefusedWhy),
     /// Accepting failed, for example for want of file descriptors; it goes on after a pause.
     AcceptFailed(std::io::ErrorKind),
+    /// So many messages that this peer published did not come, as its stamps tell.
+    Lost(Arc<Peer>, u64),
     /// A handler panicked; the message it was given is gone, the socket goes on.
     HandlerPanicked(Arc<Peer>),
 }

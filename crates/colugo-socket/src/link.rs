@@ -277,6 +277,8 @@ impl Link {
             return false;
         };
         *place = Some(writer);
+        // That was meant for an earlier connection.
+        lock(&self.ending).take();
         slot.peer = Some(peer);
         slot.outbox.session = true;
         slot.outbox.stamping = stamped.then(Stamping::default);

@@ -14,6 +14,7 @@ use colugo_zmtp::{
 
 use crate::batch::{Batch, Mark, Span};
 use crate::core::{Core, Sink};
+use crate::event::SocketEvent;
 use crate::flow::Flow;
 use crate::link::Link;
 use crate::message::Meta;
@@ -382,6 +383,10 @@ impl Parser {
             .counters
             .lost_unexplained
             .fetch_add(unexplained, Ordering::Relaxed);
+        let lost = explained.saturating_add(unexplained);
+        if lost > 0 {
+            self.core.emit(SocketEvent::Lost(self.peer.clone(), lost));
+        }
         let meta = Meta {
             seq: stamp.seq,
             sent_ns: stamp.time_ns,

@@ -164,13 +164,16 @@ impl<K: Kind> Socket<K> {
         self.core.peers()
     }
 
-    /// Waits until `count` peers are there. False: they were not within `timeout`.
+    /// Waits until `count` peers are there. False: they were not within `timeout`, or the socket was closed.
     pub fn wait_for_peers(&self, count: usize, timeout: Duration) -> bool {
-        let there = || (self.core.peer_count() >= count).then_some(());
         self.core
-            .peers_changed
-            .wait_until(Instant::now().checked_add(timeout), there)
-            .is_some()
+            .wait_for(timeout, || self.core.peer_count() >= count)
+    }
+
+    /// Ends the connection of a link at once; what is queued for it is lost, unless the link keeps its queue for the next connection.
+    /// An endpoint that is dialled is dialled again. False: there is no such link.
+    pub fn hang_up(&self, link: LinkId) -> bool {
+        self.core.hang_up(link)
     }
 
     /// What it counted so far.
@@ -262,21 +265,20 @@ macro_rules! publishes {
                 self.core.subscriber_count()
             }
 
-            /// Waits until `count` peers have subscribed: what is sent then is not lost to them. False: they had not within `timeout`.
+            /// Waits until `count` peers have subscribed: what is sent then is not lost to them. False: they had not within `timeout`, or
+            /// the socket was closed.
             pub fn wait_for_subscribers(&self, count: usize, timeout: Duration) -> bool {
-                let there = || (self.core.subscriber_count() >= count).then_some(());
                 self.core
-                    .peers_changed
-                    .wait_until(Instant::now().checked_add(timeout), there)
-                    .is_some()
+                    .wait_for(timeout, || self.core.subscriber_count() >= count)
             }
 
             /// The same as a future without a time limit. Cancel-safe.
-            pub fn wait_for_subscribers_async(&self, count: usize) -> impl Future<Output = ()> + '_ {
+            pub fn wait_for_subscribers_async(&self, count: usize) -> impl Future<Output = bool> + '_ {
                 poll_fn(move |cx| {
                     self.core.peers_changed.register(cx);
-                    if self.core.subscriber_count() >= count {
-                        Poll::Ready(())
+                    let there = self.core.subscriber_count() >= count;
+                    if there || self.core.is_closing() {
+                        Poll::Ready(there)
                     } else {
                         Poll::Pending
                     }

@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 
 use crate::core::{Core, Sink};
 use crate::endpoint::Endpoint;
+use crate::event::DownReason;
 use crate::gate::lock;
 use crate::link::{CLOSE, Link, Pushed};
 use crate::listen::Listening;
@@ -116,6 +117,18 @@ impl Core {
             core.forget(&link);
         });
         true
+    }
+
+    /// Ends a link's connection, whatever is queued.
+    pub(crate) fn hang_up(&self, link: LinkId) -> bool {
+        let mut table = self.table.lock();
+        let link = table.get(link).filter(|slot| slot.peer.is_some());
+        let link = link.map(|slot| slot.link.clone());
+        drop(table);
+        if let Some(link) = &link {
+            link.end(DownReason::Local);
+        }
+        link.is_some()
     }
 
     /// Ends the socket: nothing more is accepted or queued; what is queued is written within `linger`. Idempotent.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use colugo_graph::NodeId;
 
-use crate::core::Core;
+use crate::core::{Core, LateCore};
 use crate::error::NodeError;
 use crate::event::EventHub;
 use crate::node::Node;
@@ -125,15 +125,12 @@ impl NodeBuilder {
         if self.network == Network::Lan {
             warn_once_that_all_may_join();
         }
-        let world = RealWorld::start(id, &name, &parsed, self.network, events.clone())?;
-        Ok(Node::from_core(Core::new(
-            id,
-            name,
-            settings,
-            parsed,
-            Arc::new(world),
-            events,
-        )))
+        let late = LateCore::default();
+        let (network, hub) = (self.network, events.clone());
+        let world = RealWorld::start(id, &name, &parsed, network, hub, late.clone())?;
+        let core = Core::new(id, name, settings, parsed, Arc::new(world), events);
+        let _ = late.set(Arc::downgrade(&core));
+        Ok(Node::from_core(core))
     }
 
     /// Name and settings without those of the machine.

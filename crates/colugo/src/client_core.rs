@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use colugo_graph::NodeId;
+use colugo_graph::{MatchKind, NodeId};
 use colugo_socket::{LinkId, MessageRef, Outgoing, SendError as RawSendError};
 
 use crate::core::Closable;
@@ -272,12 +272,19 @@ impl ClientCore {
         lock(&self.pending).in_flight()
     }
 
-    /// The server at an endpoint was withdrawn: what is in flight may still be answered.
+    /// The server at an endpoint was withdrawn: what is in flight may still be answered. Unless its node is dead.
     pub(crate) fn lost(&self, found: &Found) {
         let addr = found
             .endpoint
             .strip_prefix("tcp://")
             .and_then(|addr| addr.parse().ok());
+        if found.kind == MatchKind::Dead {
+            let notices = lock(&self.pending).die(|peer| peer.outgoing && peer.addr == addr);
+            if let Some(socket) = self.handle.socket() {
+                socket.disconnect(&found.endpoint);
+            }
+            return self.act_all(notices);
+        }
         lock(&self.pending).leave(|peer| peer.outgoing && peer.addr == addr);
         let connected = self
             .handle
@@ -308,15 +315,20 @@ impl ClientCore {
     /// Ends links that are done; those that are only stale are dialled again.
     fn hang_up(&self) {
         let done = lock(&self.pending).take_done_links();
-        let Some(socket) = self.handle.socket() else {
-            return;
-        };
         for (peer, again) in done {
-            let Some(endpoint) = peer.addr.map(|addr| self.handle.endpoint_of(addr)) else {
-                continue;
-            };
+            self.part_from(&peer, again);
+        }
+    }
+
+    /// Ends a link that was dialled, and dials it again if it should.
+    fn part_from(&self, peer: &Peer, again: bool) {
+        let socket = self.handle.socket().filter(|_| peer.outgoing);
+        let endpoint = peer.addr.map(|addr| self.handle.endpoint_of(addr));
+        if let (Some(socket), Some(endpoint)) = (socket, endpoint) {
             tracing::debug!(handle = &*self.handle.label, endpoint, again, "hanging up");
             socket.disconnect(&endpoint);
+            // An address that the user gave is dialled for ever: the server may be back there.
+            let again = again || self.handle.dials_for_user(&endpoint);
             if again && let Err(error) = socket.connect(&endpoint) {
                 tracing::warn!(handle = &*self.handle.label, endpoint, %error, "a server can't be dialled again");
             }
@@ -475,8 +487,15 @@ impl Receiver for ClientReceiver {
 
     fn down(&mut self, link: LinkId, reason: &str) {
         let Some(client) = self.client() else { return };
-        let notices = lock(&client.pending).link_down(link);
+        let (notices, left) = {
+            let mut pending = lock(&client.pending);
+            let left = pending.leaver(link);
+            (pending.link_down(link), left)
+        };
         client.handle.link_down(link, reason);
+        if let Some(peer) = left {
+            client.part_from(&peer, false);
+        }
         client.act_all(notices);
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,18 @@ use crate::transport::World;
 pub(crate) trait Closable: Send + Sync {
     /// Sends what is queued, for as long as `linger`, of which it waits at most `wait`. True: all was sent.
     fn close(&self, linger: Duration, wait: Duration) -> bool;
+
+    /// The node begins to close: whoever waits here looks again.
+    fn node_closes(&self) {}
+
+    /// Another node is dead: nothing more comes from it.
+    fn node_died(&self, node: NodeId) {
+        let _ = node;
+    }
 }
+
+/// The node's core, for who is made before it.
+pub(crate) type LateCore = Arc<OnceLock<Weak<Core>>>;
 
 /// Something that a guard keeps, or the node in its place.
 pub(crate) trait Kept: Send + Sync {
@@ -238,6 +249,18 @@ impl Core {
         }
     }
 
+    /// Another node is dead.
+    pub(crate) fn node_died(&self, node: NodeId) {
+        for handle in self.handles() {
+            handle.node_died(node);
+        }
+    }
+
+    fn handles(&self) -> Vec<Arc<dyn Closable>> {
+        let parts = lock(&self.parts);
+        parts.handles.iter().filter_map(Weak::upgrade).collect()
+    }
+
     /// Goodbye, drain, closed. Only the first call does it; others return at once.
     pub(crate) fn close(&self, linger: Duration, wait: Duration) {
         if self.closing.swap(true, Ordering::AcqRel) {
@@ -249,8 +272,12 @@ impl Core {
             return;
         }
         let deadline = Instant::now().checked_add(wait);
+        for handle in self.handles() {
+            handle.node_closes();
+        }
         self.world.close();
         let parts = std::mem::take(&mut *lock(&self.parts));
+        // In the order they were made, in which a server comes before its socket, and a client's requests before its links.
         for handle in parts.handles.iter().filter_map(Weak::upgrade) {
             let left = deadline.map_or(Duration::MAX, |deadline| {
                 deadline.saturating_duration_since(Instant::now())

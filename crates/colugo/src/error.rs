@@ -178,16 +178,6 @@ pub enum WaitError {
     Forked,
 }
 
-impl WaitError {
-    /// With the time that was really waited.
-    pub(crate) fn after(mut self, time: Duration) -> Self {
-        if let Self::TimedOut { waited, .. } = &mut self {
-            *waited = time;
-        }
-        self
-    }
-}
-
 /// How a request ended without a reply.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]

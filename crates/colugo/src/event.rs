@@ -1,5 +1,6 @@
 //! `Event` and `Events`: what happened to a node, for those who ask. Reporting never blocks: a reader that is too slow loses the oldest.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, Weak};
@@ -82,11 +83,12 @@ pub enum Event {
         /// All that this publisher has dropped so far.
         dropped: u64,
     },
-    /// A publisher's stamps say that this receiver missed messages.
+    /// A subscriber missed messages, as publishers' stamps tell, or as its own full queue does. Said at the first loss, then at most once a
+    /// second.
     Lost {
         /// Which subscriber.
         handle: Arc<str>,
-        /// How many.
+        /// How many since this was last said.
         count: u64,
     },
     /// A request ended without an answer that its plain ZeroMQ client could understand. Said once for each server.
@@ -113,7 +115,8 @@ pub enum Event {
 /// A reader further behind than this loses the oldest events.
 const EVENTS_MAX: usize = 1024;
 
-/// The events of one node from now on: an iterator, a `Stream`, or one by one.
+/// The events of one node: [`Event::NodeJoined`] for each node that is there already, then what happens. An iterator, a `Stream`, or one by
+/// one.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -189,15 +192,24 @@ impl fmt::Debug for Events {
 /// Where events are handed in: one per node.
 #[derive(Debug, Default)]
 pub(crate) struct EventHub {
-    readers: Mutex<Vec<Weak<Queue<Event>>>>,
+    state: Mutex<HubState>,
+}
+
+#[derive(Debug, Default)]
+struct HubState {
+    readers: Vec<Weak<Queue<Event>>>,
+    /// Nodes that have joined and not left: who asks later is told of them first.
+    present: BTreeMap<NodeId, String>,
+    closed: bool,
 }
 
 impl EventHub {
     pub(crate) fn emit(&self, event: Event) {
         let readers: Vec<_> = {
-            let mut readers = lock(&self.readers);
-            readers.retain(|reader| reader.strong_count() > 0);
-            readers.iter().filter_map(Weak::upgrade).collect()
+            let mut state = lock(&self.state);
+            state.note(&event);
+            state.readers.retain(|reader| reader.strong_count() > 0);
+            state.readers.iter().filter_map(Weak::upgrade).collect()
         };
         for reader in readers {
             reader.push(event.clone());
@@ -206,15 +218,43 @@ impl EventHub {
 
     pub(crate) fn subscribe(&self, world: Arc<dyn World>) -> Events {
         let queue = Arc::new(Queue::new(EVENTS_MAX));
-        lock(&self.readers).push(Arc::downgrade(&queue));
+        let mut state = lock(&self.state);
+        // Under the lock: what happens from now on comes after these.
+        for (node, name) in &state.present {
+            let (node, name) = (*node, name.clone());
+            queue.push(Event::NodeJoined { node, name });
+        }
+        if state.closed {
+            queue.close();
+        }
+        state.readers.push(Arc::downgrade(&queue));
+        drop(state);
         Events { queue, world }
     }
 
     pub(crate) fn close(&self) {
-        for reader in std::mem::take(&mut *lock(&self.readers)) {
-            if let Some(reader) = reader.upgrade() {
-                reader.close();
+        let readers = {
+            let mut state = lock(&self.state);
+            state.closed = true;
+            state.present.clear();
+            std::mem::take(&mut state.readers)
+        };
+        for reader in readers.iter().filter_map(Weak::upgrade) {
+            reader.close();
+        }
+    }
+}
+
+impl HubState {
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::NodeJoined { node, name } => {
+                self.present.insert(*node, name.clone());
             }
+            Event::NodeLeft { node, .. } => {
+                self.present.remove(node);
+            }
+            _ => {}
         }
     }
 }

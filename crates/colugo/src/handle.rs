@@ -1,96 +1,27 @@
 //! `Handle`: the part that publishers, subscribers, clients and servers have in common: a socket, its links, and its place in discovery.
-//! `HandleOptions` and the `handle_options!` methods are what their builders have in common.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use colugo_graph::{Kind, Topic};
-use colugo_socket::{LinkId, Overflow};
+use colugo_graph::{Kind, MatchKind, NodeId, Topic};
+use colugo_socket::{BindError, LinkId};
 
-use crate::connected::{ConnectCallback, Connected};
+use crate::connected::Connected;
 use crate::core::{Closable, Core, DROP_WAIT, LINGER};
 use crate::error::{BuildError, WaitError};
 use crate::event::Event;
 use crate::executor::in_inline;
+use crate::handle_options::HandleOptions;
+use crate::losses::{Due, Losses};
 use crate::peer::{Links, Peer};
+use crate::ports;
 use crate::stats::{Counters, Stats};
 use crate::sync::lock;
 use crate::timers::Timed;
-use crate::transport::{DataSocket, Found, LinkObserver, Receive, Role, SocketSpec};
-
-/// What the builders of all handles can be told.
-#[derive(Default)]
-pub(crate) struct HandleOptions {
-    pub(crate) binds: Vec<String>,
-    pub(crate) connects: Vec<String>,
-    pub(crate) discover: Option<bool>,
-    pub(crate) queue: Option<usize>,
-    pub(crate) queue_octets: Option<usize>,
-    pub(crate) max_message: Option<usize>,
-    pub(crate) overflow: Option<Overflow>,
-    pub(crate) prefix: Bytes,
-    pub(crate) on_connect: Option<ConnectCallback>,
-}
-
-/// The methods of all four builders. Each has a field `options: HandleOptions`.
-macro_rules! handle_options {
-    () => {
-        /// How many messages a queue holds for each peer. Default 1000.
-        #[must_use]
-        pub fn queue(mut self, messages: usize) -> Self {
-            self.options.queue = Some(messages.max(1));
-            self
-        }
-
-        /// How many octets a queue holds for each peer; an empty one takes a message of any legal size. Default 16 MiB.
-        #[must_use]
-        pub fn queue_octets(mut self, octets: usize) -> Self {
-            self.options.queue_octets = Some(octets.max(1));
-            self
-        }
-
-        /// The largest message that is sent or accepted, in octets. Default 64 MiB.
-        #[must_use]
-        pub fn max_message(mut self, octets: usize) -> Self {
-            self.options.max_message = Some(octets);
-            self
-        }
-
-        /// Dials this ZeroMQ endpoint, e.g. `tcp://robot:5556`, and redials it for ever. The topic is then only a label, and neither
-        /// announced nor looked for, unless [`discover(true)`](Self::discover) says otherwise. May be called several times.
-        #[must_use]
-        pub fn connect(mut self, endpoint: impl Into<String>) -> Self {
-            self.options.connects.push(endpoint.into());
-            self
-        }
-
-        /// Listens at this ZeroMQ endpoint, e.g. `tcp://*:5556`, instead of any free port. As with [`connect`](Self::connect), the topic is
-        /// then not announced unless [`discover(true)`](Self::discover) says so.
-        #[must_use]
-        pub fn bind(mut self, endpoint: impl Into<String>) -> Self {
-            self.options.binds.push(endpoint.into());
-            self
-        }
-
-        /// Whether the topic is announced and looked for. Default: unless an endpoint was given.
-        #[must_use]
-        pub fn discover(mut self, yes: bool) -> Self {
-            self.options.discover = Some(yes);
-            self
-        }
-
-        /// Calls `callback` with each peer that connects, where the node's callbacks run.
-        #[must_use]
-        pub fn on_connect(mut self, callback: impl FnMut(&$crate::Peer) + Send + 'static) -> Self {
-            self.options.on_connect = Some(Box::new(callback));
-            self
-        }
-    };
-}
-pub(crate) use handle_options;
+use crate::transport::{DataSocket, Found, LinkObserver, Receive, Role, SocketSpec, Trouble};
 
 pub(crate) struct Handle {
     pub(crate) core: Arc<Core>,
@@ -107,9 +38,13 @@ pub(crate) struct Handle {
     /// What the user had it dial.
     dialled: OnceLock<Vec<String>>,
     connected: Option<Arc<Connected>>,
+    losses: Losses,
     on_lost: OnceLock<LostCallback>,
     closed: AtomicBool,
 }
+
+/// How many ports of other topics the system may offer before one of them is taken.
+const OTHER_PORTS: usize = 64;
 
 type LostCallback = Box<dyn Fn(&Found) + Send + Sync>;
 
@@ -166,6 +101,7 @@ impl Handle {
                 ..Place::default()
             }),
             connected,
+            losses: Losses::default(),
             on_lost: OnceLock::new(),
             closed: AtomicBool::new(false),
         }))
@@ -179,7 +115,7 @@ impl Handle {
         encoding: &str,
         receive: Receive,
     ) -> Result<(), BuildError> {
-        let (label, events) = (self.label.clone(), self.core.events.clone());
+        let weak: Weak<Self> = Arc::downgrade(self);
         let socket = self.core.world.open(SocketSpec {
             role: self.role(),
             topic: self.topic.to_string(),
@@ -190,12 +126,10 @@ impl Handle {
             overflow: options.overflow,
             prefix: options.prefix.clone(),
             receive,
-            on_refused: Arc::new(move |reason| {
-                tracing::warn!(handle = &*label, reason, "a peer was refused");
-                events.emit(Event::PeerRefused {
-                    handle: label.clone(),
-                    reason,
-                });
+            on_trouble: Arc::new(move |trouble| {
+                if let Some(handle) = weak.upgrade() {
+                    handle.tell_trouble(trouble);
+                }
             }),
         })?;
         let _ = self.socket.set(socket.clone());
@@ -251,16 +185,51 @@ impl Handle {
         Ok(())
     }
 
+    /// What the socket says of its peers, on the data thread.
+    fn tell_trouble(self: &Arc<Self>, trouble: Trouble) {
+        let handle = self.label.clone();
+        match trouble {
+            Trouble::Refused(reason) => {
+                tracing::warn!(handle = &*handle, reason, "a peer was refused");
+                self.core.events.emit(Event::PeerRefused { handle, reason });
+            }
+            Trouble::Lost(count) => {
+                let now = self.core.world.now();
+                match self.losses.add(count, now) {
+                    Due::Now(count) => self.tell_lost(count),
+                    Due::At(due) => {
+                        let weak: Weak<Self> = Arc::downgrade(self);
+                        self.core.world.at(due, weak);
+                    }
+                    Due::Later => {}
+                }
+            }
+        }
+    }
+
+    fn tell_lost(&self, count: u64) {
+        let handle = self.label.clone();
+        tracing::warn!(
+            handle = &*handle,
+            count,
+            "messages of a publisher were lost"
+        );
+        self.core.events.emit(Event::Lost { handle, count });
+    }
+
     /// A publisher or server is there, or is gone.
     fn found(self: &Arc<Self>, found: &Found) {
         let Some(socket) = self.socket() else { return };
-        if found.here {
+        if found.kind == MatchKind::Found {
             lock(&self.leaving).retain(|(endpoint, _)| *endpoint != found.endpoint);
             if let Err(error) = socket.connect(&found.endpoint) {
                 tracing::debug!(handle = &*self.label, endpoint = found.endpoint, %error, "what was found can't be dialled");
             }
         } else if let Some(on_lost) = self.on_lost.get() {
             on_lost(found);
+        } else if found.kind == MatchKind::Dead {
+            lock(&self.leaving).retain(|(endpoint, _)| *endpoint != found.endpoint);
+            socket.disconnect(&found.endpoint);
         } else {
             self.lose(&found.endpoint);
         }
@@ -307,6 +276,12 @@ impl Handle {
         named.cloned().unwrap_or(found)
     }
 
+    /// Whether the user had it dial there, rather than discovery.
+    pub(crate) fn dials_for_user(&self, endpoint: &str) -> bool {
+        let dialled = self.dialled.get().map_or(&[][..], Vec::as_slice);
+        dialled.iter().any(|known| known == endpoint)
+    }
+
     /// Has `callback` hang up on what is lost, rather than the handle at once.
     pub(crate) fn on_lost(&self, callback: LostCallback) {
         let _ = self.on_lost.set(callback);
@@ -317,21 +292,80 @@ impl Handle {
         if let Some(given) = lock(&self.endpoints).first() {
             return Ok(port_of(given));
         }
-        let mut candidates = self.core.parsed.ports.clone().unwrap_or(0..=0);
-        let endpoint = loop {
-            let port = candidates.next().unwrap_or(0);
-            match socket.bind(&format!("tcp://{}:{port}", self.core.world.listen_host())) {
-                Ok(endpoint) => break endpoint,
-                Err(colugo_socket::BindError::InUse(_)) if !candidates.is_empty() => {}
-                Err(source) => return Err(self.bind_failed(source)),
-            }
+        let endpoint = match self.core.parsed.ports.clone() {
+            Some(range) => self.listen_within(socket, range),
+            None => self.listen_anywhere(socket),
         };
+        let endpoint = endpoint.map_err(|source| self.bind_failed(source))?;
         let port = port_of(&endpoint);
         lock(&self.endpoints).push(endpoint);
         Ok(port)
     }
 
-    fn bind_failed(&self, source: colugo_socket::BindError) -> BuildError {
+    /// Listens on a port of the range that was set. Those of other topics that are closed come last: better one of them than none.
+    fn listen_within(
+        &self,
+        socket: &Arc<dyn DataSocket>,
+        range: RangeInclusive<u16>,
+    ) -> Result<String, BindError> {
+        let (fresh, used): (Vec<_>, Vec<_>) = range.partition(|port| self.may_have(*port));
+        let mut refused = None;
+        for port in fresh.into_iter().chain(used) {
+            match socket.bind(&self.endpoint_at(port)) {
+                Ok(endpoint) => {
+                    if !self.may_have(port) {
+                        self.warn_reused(port);
+                    }
+                    return Ok(endpoint);
+                }
+                Err(BindError::InUse(endpoint)) => refused = Some(BindError::InUse(endpoint)),
+                Err(other) => return Err(other),
+            }
+        }
+        Err(refused.unwrap_or_else(|| BindError::InUse(self.endpoint_at(0))))
+    }
+
+    /// Listens on a free port, as the system chooses; asks for another when that was of a topic that is closed.
+    fn listen_anywhere(&self, socket: &Arc<dyn DataSocket>) -> Result<String, BindError> {
+        let mut unwanted = Vec::new();
+        let endpoint = loop {
+            let endpoint = socket.bind(&self.endpoint_at(0))?;
+            let port = port_of(&endpoint);
+            if self.may_have(port) {
+                break endpoint;
+            }
+            if unwanted.len() == OTHER_PORTS {
+                self.warn_reused(port);
+                break endpoint;
+            }
+            // Held until there is a better one, so that the system does not offer it again.
+            unwanted.push(endpoint);
+        };
+        unwanted.iter().for_each(|port| socket.unbind(port));
+        Ok(endpoint)
+    }
+
+    fn endpoint_at(&self, port: u16) -> String {
+        format!("tcp://{}:{port}", self.core.world.listen_host())
+    }
+
+    /// Whether no other topic of this process had that port.
+    fn may_have(&self, port: u16) -> bool {
+        self.core.world.is_virtual()
+            || ports::with(|closed| closed.allow(port, self.kind, &self.topic))
+    }
+
+    fn warn_reused(&self, port: u16) {
+        let text = format!(
+            "{} listens on port {port}, which was another topic's before: plain ZeroMQ programs that still dial that one \
+             get this; set a wider range of ports",
+            self.label
+        );
+        tracing::warn!("{text}");
+        self.core.events.emit(Event::Notice { text });
+    }
+
+    fn bind_failed(&self, source: BindError) -> BuildError {
         BuildError::Bind {
             kind: word(self.kind),
             topic: self.topic.to_string(),
@@ -358,6 +392,11 @@ impl Handle {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+
+    /// Whether it is closed, or its node is about to close it: nobody need wait for anything any more.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.is_closed() || self.core.is_closing()
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -391,12 +430,22 @@ impl Handle {
         }
         let deadline = self.core.world.deadline(timeout);
         self.core.world.wait(&self.links.changed, deadline, &|| {
-            count() >= wanted || self.is_closed()
+            count() >= wanted || self.is_ending()
         });
-        let have = count();
+        self.waited(what, wanted, timeout, count())
+    }
+
+    /// How a wait has ended.
+    pub(crate) fn waited(
+        &self,
+        what: &'static str,
+        wanted: usize,
+        timeout: Duration,
+        have: usize,
+    ) -> Result<(), WaitError> {
         if have >= wanted {
             Ok(())
-        } else if self.is_closed() {
+        } else if self.is_ending() {
             Err(WaitError::Closed)
         } else {
             Err(WaitError::TimedOut {
@@ -420,7 +469,7 @@ impl Handle {
                 if count() >= wanted {
                     return std::task::Poll::Ready(Ok(()));
                 }
-                if self.is_closed() {
+                if self.is_ending() {
                     return std::task::Poll::Ready(Err(WaitError::Closed));
                 }
                 if !registered {
@@ -486,6 +535,12 @@ impl Handle {
     /// Withdraws, drains and ends the links. True: all was sent.
     pub(crate) fn shut(&self, linger: Duration, wait: Duration) -> bool {
         self.withdraw();
+        // Before the socket is closed: whoever gets the port next must know already.
+        if !self.core.world.is_virtual() {
+            for endpoint in self.endpoints() {
+                ports::with(|closed| closed.close(port_of(&endpoint), self.kind, &self.topic));
+            }
+        }
         let drained = self
             .socket()
             .is_none_or(|socket| socket.close(linger, wait));
@@ -498,6 +553,9 @@ impl Handle {
 impl Timed for Handle {
     fn fire(self: Arc<Self>, now: Instant) {
         self.hang_up(|_, due| due <= now);
+        if let Some(count) = self.losses.take_due(now) {
+            self.tell_lost(count);
+        }
     }
 }
 
@@ -512,6 +570,19 @@ fn is_at(peer: &Peer, endpoint: &str) -> bool {
 impl Closable for Handle {
     fn close(&self, linger: Duration, wait: Duration) -> bool {
         self.shut(linger, wait)
+    }
+
+    fn node_closes(&self) {
+        self.links.changed.notify();
+    }
+
+    fn node_died(&self, node: NodeId) {
+        let Some(socket) = self.socket() else { return };
+        for peer in self.links.list() {
+            if peer.node == Some(node) {
+                socket.hang_up(peer.link);
+            }
+        }
     }
 }
 

@@ -116,12 +116,15 @@ mod executor;
 mod graph;
 mod guard;
 mod handle;
+mod handle_options;
 #[cfg(feature = "log")]
 mod log;
+mod losses;
 mod message;
 mod node;
 mod peer;
 mod pending;
+mod ports;
 mod publisher;
 mod real;
 mod repeater;

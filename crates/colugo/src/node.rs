@@ -279,7 +279,7 @@ impl Node {
         })
     }
 
-    /// What happens to this node from now on.
+    /// Who is there already, and what happens to this node from now on.
     pub fn events(&self) -> Events {
         self.core().events.subscribe(self.core().world.clone())
     }

@@ -272,12 +272,27 @@ impl Pending {
         )
     }
 
-    /// The server at these links goes. Returns the links that can be hung up at once; the others come out of `take_idle_leavers`.
+    /// The server at these links goes. They come out of `take_done_links` when nothing is in flight there.
     pub(crate) fn leave(&mut self, is_it: impl Fn(&Peer) -> bool) {
         self.links
             .iter_mut()
             .filter(|link| is_it(&link.peer))
             .for_each(|link| link.leaving = true);
+    }
+
+    /// The server at these links is dead: what was in flight there ends.
+    pub(crate) fn die(&mut self, is_it: impl Fn(&Peer) -> bool) -> Vec<Notice> {
+        let links = self.links.iter().filter(|link| is_it(&link.peer));
+        let dead: Vec<_> = links.map(|link| link.id).collect();
+        dead.into_iter()
+            .flat_map(|link| self.link_down(link))
+            .collect()
+    }
+
+    /// The peer of a link whose server goes.
+    pub(crate) fn leaver(&self, link: LinkId) -> Option<Arc<Peer>> {
+        let link = self.links.iter().find(|known| known.id == link)?;
+        link.leaving.then(|| link.peer.clone())
     }
 
     /// Links to hang up: their server goes and owes nothing, or a late reply may still come on a plain one.

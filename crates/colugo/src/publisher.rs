@@ -15,9 +15,11 @@ use crate::core::Core;
 use crate::error::{BuildError, SendError, WaitError};
 use crate::event::Event;
 use crate::executor::in_inline;
-use crate::handle::{Handle, HandleOptions, handle_options};
+use crate::handle::Handle;
+use crate::handle_options::{HandleOptions, handle_options};
 use crate::peer::Peer;
 use crate::stats::Stats;
+use crate::sync::block_on;
 use crate::transport::{LinkObserver, Receive, Receiver};
 
 /// Makes a [`Publisher`]: from [`Node::publisher`](crate::Node::publisher).
@@ -226,14 +228,11 @@ impl<T: ?Sized> Publisher<T> {
     pub fn wait_for_subscribers(&self, n: usize, timeout: Duration) -> Result<(), WaitError> {
         let handle = &self.core.handle;
         let virtual_world = handle.core.world.is_virtual();
-        if !virtual_world && !in_inline() && !handle.core.is_forked() && !handle.is_closed() {
+        if !virtual_world && !in_inline() && !handle.core.is_forked() {
             // The socket knows of subscriptions; the links only of peers.
-            handle
-                .socket()
-                .map(|socket| socket.wait_for_subscribers(n, timeout));
-            return handle
-                .wait_for("subscribers", n, Duration::ZERO, || self.subscriber_count())
-                .map_err(|error| error.after(timeout));
+            let deadline = handle.core.world.deadline(timeout);
+            block_on(self.wait_for_subscribers_async(n), deadline);
+            return handle.waited("subscribers", n, timeout, self.subscriber_count());
         }
         handle.wait_for("subscribers", n, timeout, || self.subscriber_count())
     }
@@ -249,7 +248,7 @@ impl<T: ?Sized> Publisher<T> {
         };
         std::future::poll_fn(|cx| {
             handle.links.wake_on_change(cx.waker());
-            if handle.is_closed() {
+            if handle.is_ending() {
                 return Poll::Ready(Err(WaitError::Closed));
             }
             socket.poll_subscribers(n, cx).map(Ok)

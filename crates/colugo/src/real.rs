@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use colugo_graph::{Announcement, AnnouncementId, Kind, NodeId, Topic, WantId};
+use colugo_graph::{Announcement, AnnouncementId, Kind, MatchKind, NodeId, Topic, WantId};
 use colugo_socket::{Inbox, Message as RawMessage, RecvError as RawRecvError};
 
 use crate::builder::Network;
 use crate::control::{Control, ControlConfig, GraphEvent, Match};
+use crate::core::LateCore;
 use crate::error::{BuildError, NodeError};
 use crate::event::{Event, EventHub};
 use crate::executor::Task;
@@ -41,6 +42,7 @@ impl RealWorld {
         parsed: &Parsed,
         network: Network,
         events: Arc<EventHub>,
+        core: LateCore,
     ) -> Result<Self, NodeError> {
         let advertise = parsed.advertise.iter().map(|address| {
             address.parse().map_err(|_| SettingsError::Value {
@@ -66,12 +68,11 @@ impl RealWorld {
             discovery: network != Network::Peers,
         };
         let hub = events.clone();
-        let control = Control::start(config, Arc::new(move |event| report(&hub, event))).map_err(
-            |error| NodeError::Start {
+        let control = Control::start(config, Arc::new(move |event| report(&hub, &core, event)))
+            .map_err(|error| NodeError::Start {
                 name: name.to_owned(),
                 reason: error.to_string(),
-            },
-        )?;
+            })?;
         Ok(Self {
             id,
             control,
@@ -84,7 +85,13 @@ impl RealWorld {
 }
 
 /// Hands on what discovery says.
-fn report(events: &EventHub, event: GraphEvent) {
+fn report(events: &EventHub, core: &LateCore, event: GraphEvent) {
+    if let GraphEvent::Graph(colugo_graph::Event::NodeLeft { node, reason, .. }) = &event
+        && reason.is_death()
+        && let Some(core) = core.get().and_then(Weak::upgrade)
+    {
+        core.node_died(*node);
+    }
     let event = match event {
         GraphEvent::Graph(colugo_graph::Event::NodeJoined { node, name, .. }) => {
             Event::NodeJoined { node, name }
@@ -239,11 +246,15 @@ impl World for RealWorld {
             on_match(match change {
                 Match::Found { endpoint, .. } => Found {
                     endpoint: endpoint_of(endpoint),
-                    here: true,
+                    kind: MatchKind::Found,
                 },
-                Match::Lost { endpoint, .. } => Found {
+                Match::Lost { endpoint, dead, .. } => Found {
                     endpoint: endpoint_of(endpoint),
-                    here: false,
+                    kind: if dead {
+                        MatchKind::Dead
+                    } else {
+                        MatchKind::Withdrawn
+                    },
                 },
             });
         };

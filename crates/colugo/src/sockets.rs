@@ -9,29 +9,30 @@ use std::time::Duration;
 use bytes::Bytes;
 use colugo_graph::NodeId;
 use colugo_socket::{
-    BindError, Builder, ConnectError, DownReason, Handler, LinkId, MessageRef, Outgoing,
+    BindError, Builder, ConnectError, DownReason, Handler, LinkId, MessageRef, Outgoing, Overflow,
     Peer as RawPeer, SendError, Sent, Socket, SocketEvent, kind,
 };
 
 use crate::error::BuildError;
 use crate::peer::Peer;
 use crate::stats::Stats;
-use crate::transport::{DataSocket, LinkObserver, Receive, Receiver, Role, SocketSpec};
+use crate::transport::{DataSocket, LinkObserver, Receive, Receiver, Role, SocketSpec, Trouble};
 
 const NODE: &str = "X-Colugo-Node";
 
 /// Makes a socket.
 pub(crate) fn open(id: NodeId, spec: SocketSpec) -> Result<Arc<dyn DataSocket>, BuildError> {
+    let blocks = matches!(spec.overflow, Some(Overflow::Block(_)));
     Ok(match spec.role {
-        Role::Pub => Arc::new(Open(configure::<kind::Pub>(id, spec).build()?)),
+        Role::Pub => Arc::new(Open(configure::<kind::Pub>(id, spec).build()?, blocks)),
         Role::Sub => {
             let prefix = spec.prefix.clone();
             let socket = configure::<kind::Sub>(id, spec).build()?;
             socket.subscribe(prefix)?;
-            Arc::new(Open(socket))
+            Arc::new(Open(socket, blocks))
         }
-        Role::Dealer => Arc::new(Open(configure::<kind::Dealer>(id, spec).build()?)),
-        Role::Router => Arc::new(Open(configure::<kind::Router>(id, spec).build()?)),
+        Role::Dealer => Arc::new(Open(configure::<kind::Dealer>(id, spec).build()?, blocks)),
+        Role::Router => Arc::new(Open(configure::<kind::Router>(id, spec).build()?, blocks)),
     })
 }
 
@@ -58,15 +59,15 @@ fn configure<K: kind::Kind>(id: NodeId, spec: SocketSpec) -> Builder<K> {
     if let Some(overflow) = spec.overflow {
         builder = builder.overflow(overflow);
     }
-    let on_refused = spec.on_refused;
+    let on_trouble = spec.on_trouble;
     match spec.receive {
         Receive::Inbox(inbox, observer) => builder.inbox(inbox).on_event(move |event| {
-            tell_refused(event, &*on_refused);
+            tell_trouble(event, &*on_trouble);
             tell_observer(event, &*observer);
         }),
         Receive::Inline(receiver) => builder
             .handler(Inline(receiver))
-            .on_event(move |event| tell_refused(event, &*on_refused)),
+            .on_event(move |event| tell_trouble(event, &*on_trouble)),
     }
 }
 
@@ -81,23 +82,21 @@ fn tell_observer(event: &SocketEvent, observer: &dyn LinkObserver) {
     }
 }
 
-fn tell_refused(event: &SocketEvent, on_refused: &(dyn Fn(String) + Send + Sync)) {
-    match event {
-        SocketEvent::HandshakeFailed(Some(address), fault) => {
-            on_refused(format!("{address}: {fault}"))
-        }
-        SocketEvent::HandshakeFailed(None, fault) => on_refused(fault.to_string()),
+fn tell_trouble(event: &SocketEvent, on_trouble: &(dyn Fn(Trouble) + Send + Sync)) {
+    let refused = match event {
+        SocketEvent::HandshakeFailed(Some(address), fault) => format!("{address}: {fault}"),
+        SocketEvent::HandshakeFailed(None, fault) => fault.to_string(),
         SocketEvent::Refused(address, _) => {
             let who = address.map_or_else(String::new, |address| format!("{address}: "));
-            on_refused(format!(
-                "{who}there are as many connections as this socket may have"
-            ));
+            format!("{who}there are as many connections as this socket may have")
         }
         SocketEvent::AcceptFailed(error) => {
-            on_refused(format!("a connection could not be accepted: {error}"))
+            format!("a connection could not be accepted: {error}")
         }
-        _ => {}
-    }
+        SocketEvent::Lost(_, count) => return on_trouble(Trouble::Lost(*count)),
+        _ => return,
+    };
+    on_trouble(Trouble::Refused(refused));
 }
 
 /// The peer as handles show it.
@@ -138,8 +137,8 @@ impl Handler for Inline {
     }
 }
 
-/// A socket as handles see it.
-struct Open<K: kind::Kind>(Socket<K>);
+/// A socket as handles see it, and whether its senders wait for room.
+struct Open<K: kind::Kind>(Socket<K>, bool);
 
 impl<K: kind::Kind> fmt::Debug for Open<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -154,7 +153,13 @@ impl<K: kind::Kind> Open<K> {
         let counted = self.0.stats();
         stats.sent += counted.sent;
         stats.received += counted.received;
-        stats.dropped.full += counted.dropped_full + counted.refused_full;
+        let full = counted.dropped_full + counted.refused_full;
+        // A sender that waits drops only what it has waited for in vain.
+        if self.1 {
+            stats.dropped.timeout += full;
+        } else {
+            stats.dropped.full += full;
+        }
         stats.dropped.too_large += counted.refused_too_large;
         stats.dropped.disconnected += counted.dropped_disconnect;
         stats.lost += counted.lost + counted.lost_unexplained;
@@ -168,12 +173,20 @@ macro_rules! shared {
             self.0.bind(endpoint).map(|bound| bound.to_string())
         }
 
+        fn unbind(&self, endpoint: &str) {
+            self.0.unbind(endpoint);
+        }
+
         fn connect(&self, endpoint: &str) -> Result<(), ConnectError> {
             self.0.connect(endpoint)
         }
 
         fn disconnect(&self, endpoint: &str) {
             self.0.disconnect(endpoint);
+        }
+
+        fn hang_up(&self, link: LinkId) {
+            self.0.hang_up(link);
         }
 
         fn fill(&self, stats: &mut Stats) {
@@ -204,12 +217,10 @@ impl DataSocket for Open<kind::Pub> {
         self.0.subscriber_count()
     }
 
-    fn wait_for_subscribers(&self, n: usize, timeout: Duration) -> bool {
-        self.0.wait_for_subscribers(n, timeout)
-    }
-
     fn poll_subscribers(&self, n: usize, cx: &mut Context<'_>) -> Poll<()> {
-        std::pin::pin!(self.0.wait_for_subscribers_async(n)).poll(cx)
+        std::pin::pin!(self.0.wait_for_subscribers_async(n))
+            .poll(cx)
+            .map(drop)
     }
 }
 
@@ -222,10 +233,6 @@ macro_rules! no_publisher {
 
         fn subscriber_count(&self) -> usize {
             0
-        }
-
-        fn wait_for_subscribers(&self, _: usize, _: Duration) -> bool {
-            false
         }
 
         fn poll_subscribers(&self, _: usize, _: &mut Context<'_>) -> Poll<()> {

@@ -1,8 +1,11 @@
 //! `Signal` and `Queue`: what threads and tasks wait on. Nothing here knows what is waited for.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
 use std::time::Instant;
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -70,6 +73,36 @@ impl Signal {
                 }
             }
         }
+    }
+}
+
+/// Waits on this thread until `future` is ready, or the deadline; `None` then.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>, deadline: Option<Instant>) -> Option<T> {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(done) = future.as_mut().poll(&mut cx) {
+            return Some(done);
+        }
+        match deadline {
+            None => std::thread::park(),
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return None;
+                }
+                std::thread::park_timeout(left);
+            }
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
@@ -172,8 +205,8 @@ mod tests {
 
     #[test]
     fn a_waiting_thread_sees_a_change_made_before_it_slept() {
-        let signal = std::sync::Arc::new(Signal::default());
-        let flag = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let signal = Arc::new(Signal::default());
+        let flag = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let other = std::thread::spawn({
             let (signal, flag) = (signal.clone(), flag.clone());
             move || {

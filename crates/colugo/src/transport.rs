@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use colugo_graph::{Kind, Topic};
+use colugo_graph::{Kind, MatchKind, Topic};
 use colugo_socket::{
     Inbox, LinkId, Message as RawMessage, MessageRef, Outgoing, Overflow,
     RecvError as RawRecvError, Sent,
@@ -85,7 +85,7 @@ pub(crate) trait World: Send + Sync + Debug {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) endpoint: String,
-    pub(crate) here: bool,
+    pub(crate) kind: MatchKind,
 }
 
 /// What kind of ZeroMQ socket.
@@ -110,8 +110,16 @@ pub(crate) struct SocketSpec {
     /// Of a subscriber: what its subscription begins with.
     pub(crate) prefix: Bytes,
     pub(crate) receive: Receive,
-    /// Told of trouble with peers: refused handshakes.
-    pub(crate) on_refused: Arc<dyn Fn(String) + Send + Sync>,
+    /// Told on the data thread; must not block.
+    pub(crate) on_trouble: Arc<dyn Fn(Trouble) + Send + Sync>,
+}
+
+/// Trouble with peers.
+pub(crate) enum Trouble {
+    /// A handshake was refused.
+    Refused(String),
+    /// So many messages that a publisher sent did not come.
+    Lost(u64),
 }
 
 /// Where received messages go.
@@ -140,12 +148,16 @@ pub(crate) trait Receiver: Send + 'static {
     fn batch_end(&mut self) {}
 }
 
-/// One ZeroMQ socket, real or not. All methods but `wait_for_subscribers` and `close` return at once, unless the overflow policy is to block.
+/// One ZeroMQ socket, real or not. All methods but `close` return at once, unless the overflow policy is to block.
 pub(crate) trait DataSocket: Send + Sync + Debug {
     /// Listens, and returns the endpoint with its real port.
     fn bind(&self, endpoint: &str) -> Result<String, colugo_socket::BindError>;
+    /// Stops listening there.
+    fn unbind(&self, endpoint: &str);
     fn connect(&self, endpoint: &str) -> Result<(), colugo_socket::ConnectError>;
     fn disconnect(&self, endpoint: &str);
+    /// Ends a link at once, whatever is queued for it. An endpoint that is dialled is dialled again.
+    fn hang_up(&self, link: LinkId);
     /// The error is boxed so that the result fits into registers: it is made for each message.
     fn send(&self, message: &Outgoing<'_>) -> Result<Sent, Box<colugo_socket::SendError>>;
     /// Sends to one link, `head` in front.
@@ -157,8 +169,6 @@ pub(crate) trait DataSocket: Send + Sync + Debug {
     ) -> Result<(), colugo_socket::SendError>;
     fn send_command_to(&self, link: LinkId, name: &str, data: &[u8]);
     fn subscriber_count(&self) -> usize;
-    /// Waits in real time. False: they were not there in time.
-    fn wait_for_subscribers(&self, n: usize, timeout: Duration) -> bool;
     /// Ready when `n` subscribers are there.
     fn poll_subscribers(&self, n: usize, cx: &mut Context<'_>) -> Poll<()>;
     /// Adds what the socket counts.

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Brain, Effect, LinkId};
+use super::{Brain, Effect, LinkId, MatchKind};
 use crate::{Announcement, AnnouncementId, Bye, Entry, Kind, Message, Topic, WantId, limits};
 
 /// Changes within this time travel together. The first after a quiet spell goes at once.
@@ -94,8 +94,9 @@ impl Brain {
         let Some(what) = self.own.entries.remove(&id) else {
             return false;
         };
+        let own = (self.config.node, id);
         self.matching
-            .withdraw(what.kind, &what.topic, (self.config.node, id));
+            .withdraw(what.kind, &what.topic, own, MatchKind::Withdrawn);
         let untold = self.own.added.len();
         self.own.added.retain(|entry| entry.id != id);
         if self.own.added.len() == untold {

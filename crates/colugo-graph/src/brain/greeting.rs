@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::liveness::RIVAL_PROBE;
 use super::peer::{Life, Link, Peer, Rival, Stage};
 use super::reaching::Goal;
-use super::{Brain, LinkId, Origin};
+use super::{Brain, LinkId, MatchKind, Origin};
 use crate::{
     AnnouncementId, Bye, DialFailure, Entry, Event, Hello, LeaveReason, Message, Misbehaviour,
     NodeId, NodeRecord, Version, limits,
@@ -406,7 +406,9 @@ impl Brain {
         };
         for id in ids {
             if let Some(what) = peer.directory.entries.remove(id) {
-                self.matching.withdraw(what.kind, &what.topic, (node, *id));
+                let gone = MatchKind::Withdrawn;
+                self.matching
+                    .withdraw(what.kind, &what.topic, (node, *id), gone);
             }
         }
     }
@@ -426,8 +428,9 @@ impl Brain {
             let endpoint = with_port(life.address, what.port);
             // An id that is used again means another thing now.
             if let Some(before) = peer.directory.entries.insert(id, what.clone()) {
+                let gone = MatchKind::Withdrawn;
                 self.matching
-                    .withdraw(before.kind, &before.topic, (node, id));
+                    .withdraw(before.kind, &before.topic, (node, id), gone);
             }
             self.matching.offer(
                 what.kind,

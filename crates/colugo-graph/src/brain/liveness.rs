@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::peer::{Orphan, Stage};
 use super::reaching::Goal;
-use super::{Brain, Effect, LinkId};
+use super::{Brain, Effect, LinkId, MatchKind};
 use crate::{Bye, DialFailure, Event, LeaveReason, Message, Misbehaviour, NodeId};
 
 /// Silence after which the node with the lower id probes.
@@ -307,8 +307,14 @@ impl Brain {
         if reason == LeaveReason::Goodbye {
             peer.records.clear();
         }
+        let how = if reason.is_death() {
+            MatchKind::Dead
+        } else {
+            MatchKind::Withdrawn
+        };
         for (id, what) in &directory.entries {
-            self.matching.withdraw(what.kind, &what.topic, (node, *id));
+            self.matching
+                .withdraw(what.kind, &what.topic, (node, *id), how);
         }
         for link in life
             .link

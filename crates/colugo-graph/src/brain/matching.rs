@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::SocketAddr;
 
-use super::MatchChange;
+use super::{MatchChange, MatchKind};
 use crate::{AnnouncementId, Kind, NodeId, Topic, WantId};
 
 /// One announcement of one node.
@@ -33,7 +33,7 @@ impl Matching {
         name.wants.insert(want);
         for ((node, _), (node_name, endpoint)) in &name.providers {
             self.changes
-                .push_back(change(want, true, *node, node_name, *endpoint));
+                .push_back(change(want, MatchKind::Found, *node, node_name, *endpoint));
         }
         self.wants.insert(want, (kind, topic));
         want
@@ -73,16 +73,18 @@ impl Matching {
         }
         for want in &name.wants {
             if let Some((old_name, old)) = &before {
+                let gone = MatchKind::Withdrawn;
                 self.changes
-                    .push_back(change(*want, false, by.0, old_name, *old));
+                    .push_back(change(*want, gone, by.0, old_name, *old));
             }
+            let found = MatchKind::Found;
             self.changes
-                .push_back(change(*want, true, by.0, node_name, endpoint));
+                .push_back(change(*want, found, by.0, node_name, endpoint));
         }
     }
 
-    /// A provider is gone.
-    pub(super) fn withdraw(&mut self, kind: Kind, topic: &Topic, by: Provider) {
+    /// A provider is gone, in the way that `how` says.
+    pub(super) fn withdraw(&mut self, kind: Kind, topic: &Topic, by: Provider, how: MatchKind) {
         let key = (kind, topic.clone());
         let Some(name) = self.names.get_mut(&key) else {
             return;
@@ -90,7 +92,7 @@ impl Matching {
         if let Some((node_name, endpoint)) = name.providers.remove(&by) {
             for want in &name.wants {
                 self.changes
-                    .push_back(change(*want, false, by.0, &node_name, endpoint));
+                    .push_back(change(*want, how, by.0, &node_name, endpoint));
             }
         }
         self.forget_if_empty(&key);
@@ -113,14 +115,14 @@ impl Matching {
 
 fn change(
     want: WantId,
-    found: bool,
+    kind: MatchKind,
     node: NodeId,
     node_name: &str,
     endpoint: SocketAddr,
 ) -> MatchChange {
     MatchChange {
         want,
-        found,
+        kind,
         node,
         node_name: node_name.to_owned(),
         endpoint,

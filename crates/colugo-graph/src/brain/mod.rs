@@ -116,13 +116,24 @@ pub enum Effect {
     Close(LinkId),
 }
 
+/// What became of a provider of something that is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MatchKind {
+    /// It is there.
+    Found,
+    /// It is offered no longer: nothing new for it, but what is on its way may still arrive.
+    Withdrawn,
+    /// Its node has gone without a goodbye: nothing more comes from it, and nothing reaches it.
+    Dead,
+}
+
 /// A provider of something that is wanted has come or gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MatchChange {
     /// Whose want it is.
     pub want: WantId,
-    /// Whether it has come or gone.
-    pub found: bool,
+    /// Whether it has come or gone, and how.
+    pub kind: MatchKind,
     /// The node that provides.
     pub node: NodeId,
     /// Its name.
@@ -151,7 +162,7 @@ pub struct MatchChange {
 ///
 /// ```
 /// use std::time::Instant;
-/// use colugo_graph::{Announcement, Brain, Config, Kind, Namespace, NodeId};
+/// use colugo_graph::{Announcement, Brain, Config, Kind, MatchKind, Namespace, NodeId};
 ///
 /// let now = Instant::now();
 /// let mut brain = Brain::new(
@@ -173,7 +184,7 @@ pub struct MatchChange {
 /// brain.announce(now, pose)?;
 ///
 /// let found = brain.poll_match().unwrap();      // its own announcements match its own wants
-/// assert!(found.found && found.want == want);
+/// assert!(found.kind == MatchKind::Found && found.want == want);
 /// assert_eq!(found.endpoint.to_string(), "127.0.0.1:5555");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -1,6 +1,6 @@
 //! Two nodes that dial each other at once end with one connection and never notice.
 
-use colugo_graph::{Event, Namespace};
+use colugo_graph::{Event, MatchKind, Namespace};
 
 use crate::net::{MS, Net, SEC};
 
@@ -39,7 +39,7 @@ fn both_dial_at_once_and_one_link_stays() {
             .host(a)
             .matches
             .iter()
-            .filter(|(_, change)| !change.found)
+            .filter(|(_, change)| change.kind != MatchKind::Found)
             .count();
         assert_eq!(lost, 0, "seed {seed}: a match flickered");
         duplicates += net.brain(a).snapshot().counters.duplicates

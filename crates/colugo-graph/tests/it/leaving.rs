@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use colugo_graph::{Event, LeaveReason, Namespace, NodeId, Source, WantId};
+use colugo_graph::{Event, LeaveReason, MatchKind, Namespace, NodeId, Source, WantId};
 
 use crate::net::{HostId, MS, Net, SEC};
 
@@ -46,7 +46,15 @@ impl Pair {
             !net.finds(*subscriber, *want, *publisher),
             "a match of a node that left"
         );
-        (took, last_reason(net, *subscriber))
+        let reason = last_reason(net, *subscriber);
+        // Who says goodbye may have something on its way; of who dies nothing is to be waited for.
+        let expected = match reason {
+            LeaveReason::Goodbye => MatchKind::Withdrawn,
+            _ => MatchKind::Dead,
+        };
+        let (_, change) = net.host(*subscriber).matches.last().expect("a match");
+        assert_eq!(change.kind, expected, "{reason}");
+        (took, reason)
     }
 }
 

@@ -76,3 +76,20 @@ fn a_node_that_stands_still_is_noticed_and_comes_back() {
     );
     publisher.reaches(&mut watcher, "t");
 }
+
+#[test]
+fn a_publisher_parts_from_a_subscriber_that_stands_still() {
+    let place = Place::new();
+    let (mut watcher, mut publisher) = scene(&place);
+    publisher.send("t", 10);
+    watcher.heard("t", 10);
+    let stopped = watcher.signal("STOP");
+    // The kernel of a stopped process still answers: only its node's silence tells.
+    took(
+        "one machine: the publisher has parted from a stopped subscriber after",
+        publisher.sees("parted", "publisher \"t\"") - stopped,
+    );
+    watcher.signal("CONT");
+    publisher.wait_for("t", 1);
+    publisher.reaches(&mut watcher, "t");
+}

@@ -88,8 +88,8 @@ fn requests_of_a_killed_server_end_with_disconnected_at_once_and_others_go_on() 
     }
 }
 
-/// Longer than a node that says nothing is waited for.
-const TIMEOUT_MS: u64 = 6000;
+/// Far longer than a node that says nothing is waited for.
+const TIMEOUT_MS: u64 = 60_000;
 
 #[test]
 fn requests_of_a_server_that_stands_still_end_and_it_serves_again_when_it_goes_on() {
@@ -101,18 +101,10 @@ fn requests_of_a_server_that_stands_still_end_and_it_serves_again_when_it_goes_o
     client.ask(json!({"do": "start", "topic": "q", "count": 30}));
     let ended = client.ended("q", 30);
     assert_eq!(ended["replies"], json!({"s0": 10, "s1": 10}), "{ended}");
-    let errors = &ended["errors"];
-    // Nobody can tell a server that stands still from one that takes its time.
-    let ends = [json!({"Disconnected": 10}), json!({"TimedOut": 10})];
-    assert!(ends.contains(errors), "{ended}");
+    // Nobody can tell a server that stands still from one that takes its time; but its node says nothing, and is given up.
+    assert_eq!(ended["errors"], json!({"Disconnected": 10}), "{ended}");
     let time = Duration::from_nanos(ended["failed_ns"].as_u64().unwrap()) - stopped;
-    let timeout = Duration::from_millis(TIMEOUT_MS);
-    took(
-        &format!(
-            "ten requests with a timeout of {timeout:?} at a stopped server have ended ({errors}) after"
-        ),
-        time,
-    );
+    took("ten requests at a stopped server have ended after", time);
     servers[2].signal("CONT");
     client.wait_for("q", 3);
     let ended = client.ask(json!({"do": "call", "topic": "q", "count": 30}));

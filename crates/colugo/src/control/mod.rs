@@ -87,8 +87,12 @@ pub(crate) enum Match {
         /// Where its socket can be dialled.
         endpoint: SocketAddr,
     },
-    /// It has gone: use it for nothing new.
-    Lost { node: NodeId, endpoint: SocketAddr },
+    /// It has gone: use it for nothing new. If its node is dead, nothing more comes from there either.
+    Lost {
+        node: NodeId,
+        endpoint: SocketAddr,
+        dead: bool,
+    },
 }
 
 /// Something that happened out there, or to discovery itself.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use colugo_graph::{
     Brain, Config, DialFailure, DialId, Effect, FixedId, GraphSnapshot, Kind, LinkId, MatchChange,
-    NodeId, NodeRecord, Origin, Source, Target, Topic, WantId,
+    MatchKind, NodeId, NodeRecord, Origin, Source, Target, Topic, WantId,
 };
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -274,7 +274,7 @@ impl NodeControl {
     fn tell_match(&self, change: MatchChange) {
         let callback = lock(&self.wants).get(&change.want).cloned();
         let MatchChange {
-            found,
+            kind,
             node,
             node_name,
             endpoint,
@@ -282,14 +282,17 @@ impl NodeControl {
         } = change;
         if let Some(callback) = callback {
             contained(|| {
-                callback(if found {
-                    Match::Found {
+                callback(match kind {
+                    MatchKind::Found => Match::Found {
                         node,
                         node_name,
                         endpoint,
-                    }
-                } else {
-                    Match::Lost { node, endpoint }
+                    },
+                    MatchKind::Withdrawn | MatchKind::Dead => Match::Lost {
+                        node,
+                        endpoint,
+                        dead: kind == MatchKind::Dead,
+                    },
                 });
             });
         }

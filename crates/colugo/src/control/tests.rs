@@ -169,7 +169,8 @@ fn nodes_of_one_machine_find_each_other() {
         matches.recv_timeout(DEADLINE),
         Ok(Match::Lost {
             node: publisher.id,
-            endpoint
+            endpoint,
+            dead: false
         })
     );
 }

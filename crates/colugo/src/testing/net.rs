@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
-use colugo_graph::{Kind, NodeId, NodeState};
+use colugo_graph::{Kind, MatchKind, NodeId, NodeState};
 use colugo_socket::{LinkId, Message as RawMessage};
 
 use super::socket::VirtualSocket;
@@ -298,7 +298,7 @@ impl Shared {
             let others: Vec<_> = state.seen_from(index).collect();
             let lost = others
                 .iter()
-                .flat_map(|other| state.matches_between(*other, index, false))
+                .flat_map(|other| state.matches_between(*other, index, MatchKind::Withdrawn))
                 .collect();
             if let Some(node) = state.nodes.get_mut(index) {
                 node.here = false;
@@ -316,7 +316,7 @@ impl Shared {
     pub(super) fn cut(&self, a: &str, b: &str) {
         let (pairs, mut jobs, sockets) = self.with(|state| {
             let pairs = state.pairs(a, b);
-            let lost = state.matches_of_pairs(&pairs, false);
+            let lost = state.matches_of_pairs(&pairs, MatchKind::Dead);
             state.cuts.push((a.to_owned(), b.to_owned()));
             (pairs, lost, state.live_sockets())
         });
@@ -335,7 +335,7 @@ impl Shared {
                 .cuts
                 .retain(|(x, y)| !((x == a && y == b) || (x == b && y == a)));
             let pairs = state.pairs(a, b);
-            let found = state.matches_of_pairs(&pairs, true);
+            let found = state.matches_of_pairs(&pairs, MatchKind::Found);
             (pairs, found, state.live_sockets())
         });
         pairs.into_iter().for_each(|(a, b)| self.tell(a, b, true));
@@ -409,14 +409,14 @@ impl State {
         pairs.filter(|(x, y)| x != y && self.sees(*x, *y)).collect()
     }
 
-    fn matches_of_pairs(&self, pairs: &[(usize, usize)], here: bool) -> Vec<Job> {
+    fn matches_of_pairs(&self, pairs: &[(usize, usize)], kind: MatchKind) -> Vec<Job> {
         let both = pairs.iter().flat_map(|(a, b)| [(*a, *b), (*b, *a)]);
-        both.flat_map(|(who, whom)| self.matches_between(who, whom, here))
+        both.flat_map(|(who, whom)| self.matches_between(who, whom, kind))
             .collect()
     }
 
     /// What `who` is to be told of what `whom` announces.
-    pub(super) fn matches_between(&self, who: usize, whom: usize, here: bool) -> Vec<Job> {
+    pub(super) fn matches_between(&self, who: usize, whom: usize, kind: MatchKind) -> Vec<Job> {
         let (Some(wants), Some(has)) = (self.nodes.get(who), self.nodes.get(whom)) else {
             return Vec::new();
         };
@@ -438,7 +438,7 @@ impl State {
                     want.on_match.clone(),
                     Found {
                         endpoint: endpoint_of(whom, one.port),
-                        here,
+                        kind,
                     },
                 )
             })

@@ -10,14 +10,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use colugo_socket::{
     BindError, ConnectError, Endpoint, LinkId, Message as RawMessage, MessageRef, Meta, Outgoing,
-    SendError, Sent,
+    Overflow, SendError, Sent,
 };
 
 use super::net::{Job, Shared, address_of, endpoint_of};
 use crate::peer::Peer;
 use crate::stats::Stats;
 use crate::sync::lock;
-use crate::transport::{DataSocket, Receive, Receiver, Role, SocketSpec};
+use crate::transport::{DataSocket, Receive, Receiver, Role, SocketSpec, Trouble};
 
 const MAX_MESSAGE: usize = 64 << 20;
 
@@ -28,6 +28,9 @@ pub(super) struct VirtualSocket {
     role: Role,
     prefix: Bytes,
     max_message: usize,
+    /// How long a sender waits for room.
+    patience: Option<Duration>,
+    on_trouble: Arc<dyn Fn(Trouble) + Send + Sync>,
     receive: Mutex<Option<Inlet>>,
     state: Mutex<State>,
 }
@@ -76,6 +79,11 @@ impl VirtualSocket {
             role: spec.role,
             prefix: spec.prefix,
             max_message: spec.max_message.unwrap_or(MAX_MESSAGE),
+            patience: match spec.overflow {
+                Some(Overflow::Block(patience)) => Some(patience),
+                _ => None,
+            },
+            on_trouble: spec.on_trouble,
             receive: Mutex::new(Some(match spec.receive {
                 Receive::Inbox(inbox, observer) => Inlet::Inbox(inbox, observer),
                 Receive::Inline(receiver) => Inlet::Inline(receiver),
@@ -137,11 +145,13 @@ impl VirtualSocket {
     }
 
     fn note_received(&self, taken: bool) {
-        let mut state = lock(&self.state);
-        if taken {
-            state.stats.received += 1;
-        } else {
-            state.stats.lost += 1;
+        {
+            let mut state = lock(&self.state);
+            state.stats.received += u64::from(taken);
+            state.stats.lost += u64::from(!taken);
+        }
+        if !taken {
+            (self.on_trouble)(Trouble::Lost(1));
         }
     }
 
@@ -156,15 +166,40 @@ impl VirtualSocket {
         RawMessage::multipart(frames).with_origin(from, meta)
     }
 
-    /// Puts a message straight into a queue, so that the sender learns whether there was room.
+    /// Puts a message straight into a queue, so that the sender learns whether there was room. If not, it may try again.
     fn push_now(&self, message: RawMessage) -> Option<bool> {
         let inbox = match &*lock(&self.receive) {
             Some(Inlet::Inbox(inbox, _)) => inbox.clone(),
             _ => return None,
         };
         let taken = inbox.push(self.named(message)).is_ok();
-        self.note_received(taken);
+        if taken {
+            self.note_received(true);
+        }
         Some(taken)
+    }
+
+    /// Sends over one link; waits for room, if that is the policy. False: there was none.
+    fn pass_patiently(&self, link: &Link, frames: &[Bytes], meta: Option<Meta>) -> bool {
+        let now = || self.pass(link, frames.to_vec(), meta);
+        let taken = now()
+            || self.patience.is_some_and(|patience| {
+                let deadline = self.net.now().checked_add(patience);
+                self.net.pass_until(deadline, &now)
+            });
+        if !taken {
+            let mut state = lock(&self.state);
+            let dropped = &mut state.stats.dropped;
+            match self.patience {
+                Some(_) => dropped.timeout += 1,
+                None => dropped.full += 1,
+            }
+            drop(state);
+            if let Some(other) = link.other.upgrade() {
+                other.note_received(false);
+            }
+        }
+        taken
     }
 
     /// Sends over one link. False: no room.
@@ -286,7 +321,7 @@ impl VirtualSocket {
     }
 
     /// Ends links; both sides hear of it.
-    fn hang_up(&self, which: impl Fn(&Link) -> bool) {
+    fn end_links(&self, which: impl Fn(&Link) -> bool) {
         let mut jobs = Vec::new();
         for link in self.remove_links(which) {
             if let Some(other) = link.other.upgrade() {
@@ -354,6 +389,15 @@ impl DataSocket for VirtualSocket {
         Ok(endpoint_of(self.node, port))
     }
 
+    fn unbind(&self, endpoint: &str) {
+        let Some((_, port)) = self.place_of(endpoint) else {
+            return;
+        };
+        lock(&self.state).bound.retain(|bound| *bound != port);
+        self.net
+            .with(|state| drop(state.listeners.remove(&(self.node, port))));
+    }
+
     fn connect(&self, endpoint: &str) -> Result<(), ConnectError> {
         let parsed: Endpoint = endpoint.parse()?;
         if parsed.port() == Some(0) {
@@ -375,7 +419,12 @@ impl DataSocket for VirtualSocket {
 
     fn disconnect(&self, endpoint: &str) {
         lock(&self.state).dialling.retain(|known| known != endpoint);
-        self.hang_up(|link| link.endpoint.as_deref() == Some(endpoint));
+        self.end_links(|link| link.endpoint.as_deref() == Some(endpoint));
+    }
+
+    fn hang_up(&self, link: LinkId) {
+        self.end_links(|known| known.id == link);
+        self.redial();
     }
 
     fn send(&self, message: &Outgoing<'_>) -> Result<Sent, Box<SendError>> {
@@ -396,13 +445,12 @@ impl DataSocket for VirtualSocket {
                 .other
                 .upgrade()
                 .is_some_and(|other| other.role == Role::Sub && first.starts_with(&other.prefix));
-            if matches && self.pass(&link, frames.clone(), Some(meta)) {
+            if matches && self.pass_patiently(&link, &frames, Some(meta)) {
                 queued += 1;
             } else if matches {
                 dropped += 1;
             }
         }
-        lock(&self.state).stats.dropped.full += u64::from(dropped);
         Ok(Sent { queued, dropped })
     }
 
@@ -420,10 +468,9 @@ impl DataSocket for VirtualSocket {
             .cloned()
             .ok_or(SendError::NoPeer)?;
         lock(&self.state).stats.sent += 1;
-        if self.pass(&link, frames_of(head, message), None) {
+        if self.pass_patiently(&link, &frames_of(head, message), None) {
             return Ok(());
         }
-        lock(&self.state).stats.dropped.full += 1;
         Err(SendError::Full)
     }
 
@@ -457,10 +504,6 @@ impl DataSocket for VirtualSocket {
             .count()
     }
 
-    fn wait_for_subscribers(&self, n: usize, _: Duration) -> bool {
-        self.subscriber_count() >= n
-    }
-
     fn poll_subscribers(&self, n: usize, _: &mut Context<'_>) -> Poll<()> {
         if self.subscriber_count() >= n {
             Poll::Ready(())
@@ -489,7 +532,7 @@ impl DataSocket for VirtualSocket {
                 .iter()
                 .for_each(|port| drop(state.listeners.remove(&(self.node, *port))))
         });
-        self.hang_up(|_| true);
+        self.end_links(|_| true);
         if let Some(Inlet::Inbox(inbox, _)) = &*lock(&self.receive) {
             inbox.close();
         }

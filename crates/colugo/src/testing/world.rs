@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use colugo_graph::{Kind, Topic};
+use colugo_graph::{Kind, MatchKind, Topic};
 use colugo_socket::{Inbox, Message as RawMessage, RecvError as RawRecvError};
 
 use super::net::{Announced, Job, Shared, Wanted, endpoint_of};
@@ -35,7 +35,7 @@ impl VirtualWorld {
     }
 
     /// Tells everybody who wants it of something announced here, or withdrawn.
-    fn tell_of(&self, topic: &str, kind: Kind, port: u16, here: bool) {
+    fn tell_of(&self, topic: &str, kind: Kind, port: u16, what: MatchKind) {
         let jobs = self.net.with(|state| {
             let who: Vec<usize> = std::iter::once(self.node)
                 .chain(state.seen_from(self.node))
@@ -50,7 +50,7 @@ impl VirtualWorld {
                     want.on_match.clone(),
                     Found {
                         endpoint: endpoint_of(self.node, port),
-                        here,
+                        kind: what,
                     },
                 )
             })
@@ -125,7 +125,7 @@ impl World for VirtualWorld {
                 node.announced.push(announced);
             }
         });
-        self.tell_of(topic.as_str(), kind, port, true);
+        self.tell_of(topic.as_str(), kind, port, MatchKind::Found);
         id
     }
 
@@ -136,7 +136,7 @@ impl World for VirtualWorld {
             Some(announced.remove(at))
         });
         if let Some(gone) = gone {
-            self.tell_of(&gone.topic, gone.kind, gone.port, false);
+            self.tell_of(&gone.topic, gone.kind, gone.port, MatchKind::Withdrawn);
         }
     }
 
@@ -160,7 +160,7 @@ impl World for VirtualWorld {
                         on_match.clone(),
                         Found {
                             endpoint: endpoint_of(at, one.port),
-                            here: true,
+                            kind: MatchKind::Found,
                         },
                     )
                 }));

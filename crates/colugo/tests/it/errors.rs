@@ -72,7 +72,7 @@ fn ports_in_use_and_endpoints_that_are_none_are_named() -> Done {
     );
     // What failed left nothing behind.
     assert!(node.publisher("t").build().is_ok());
-    for endpoint in ["", "tcp://", "ipc://x", "tcp://host", "tcp://host:99999"] {
+    for endpoint in ["", "tcp://", "udp://x:1", "tcp://host", "tcp://host:99999"] {
         assert!(
             node.subscriber("t").connect(endpoint).build().is_err(),
             "{endpoint}"

@@ -8,6 +8,7 @@ mod foreign;
 mod patterns;
 mod publish;
 mod real_calls;
+mod real_closing;
 mod real_endings;
 mod real_patterns;
 mod repeaters;

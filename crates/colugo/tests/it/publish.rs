@@ -13,7 +13,7 @@ fn what_a_full_queue_does_not_take_is_counted_on_both_sides_and_said_once() -> D
     let (a, b) = (net.node("a")?, net.node("b")?);
     let sub = b.subscriber("t").queue(10).build()?;
     let publisher = a.publisher("t").build()?;
-    let events = a.events();
+    let (events, missed) = (a.events(), b.events());
     for _ in 0..100 {
         publisher.send(b"x")?;
     }
@@ -26,6 +26,44 @@ fn what_a_full_queue_does_not_take_is_counted_on_both_sides_and_said_once() -> D
         .filter(|event| matches!(event, Event::SlowSubscriber { .. }))
         .count();
     assert_eq!(slow, 1);
+    let told = || {
+        std::iter::from_fn(|| missed.try_recv())
+            .filter_map(|event| match event {
+                Event::Lost { count, .. } => Some(count),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(), [1], "the first at once");
+    net.advance(ms(1000));
+    assert_eq!(told(), [89], "the others together");
+    Ok(())
+}
+
+#[test]
+fn a_publisher_that_waits_for_room_counts_what_it_waited_for_in_vain() -> Done {
+    let net = Net::new();
+    let (a, b) = (net.node("a")?, net.node("b")?);
+    let sub = b.subscriber("t").queue(2).build()?;
+    let publisher = a
+        .publisher("t")
+        .overflow(Overflow::Block(ms(100)))
+        .build()?;
+    let begun = net.now();
+    for _ in 0..3 {
+        publisher.send(b"x")?;
+    }
+    assert_eq!(net.now() - begun, ms(100));
+    let dropped = publisher.stats().dropped;
+    assert_eq!((dropped.timeout, dropped.full), (1, 0));
+    // Room in time is room.
+    let taken = std::sync::Arc::new(sub);
+    let later = taken.clone();
+    b.after(ms(50), move || drop(later.try_recv()))?.detach();
+    assert_eq!(publisher.send(b"x")?.queued, 1);
+    assert_eq!(net.now() - begun, ms(150));
+    assert_eq!(publisher.stats().dropped.total(), 1);
+    assert_eq!(taken.stats().lost, 1);
     Ok(())
 }
 
@@ -245,6 +283,8 @@ fn a_subscriber_hears_of_its_publishers_and_a_cut_network_heals() -> Done {
         matches!(
             kinds[..],
             [
+                // Who is there already is told first.
+                Event::NodeJoined { .. },
                 Event::PeerDisconnected { .. },
                 Event::NodeLeft { .. },
                 Event::NodeJoined { .. },

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use colugo_graph::{
-    Brain, DialFailure, DialId, Effect, LinkId, Message, NodeId, NodeRecord, Origin, Source,
-    Target, Version,
+    Brain, DialFailure, DialId, Effect, LinkId, MatchKind, Message, NodeId, NodeRecord, Origin,
+    Source, Target, Version,
 };
 
 use super::{DIAL_WITHIN, Delivery, End, HostId, Net};
@@ -209,7 +209,7 @@ impl Net {
         }
         while let Some(change) = self.brain(host).poll_match() {
             let key = (change.want, change.node, change.endpoint);
-            let fits = if change.found {
+            let fits = if change.kind == MatchKind::Found {
                 self.hosts[host].found.insert(key)
             } else {
                 self.hosts[host].found.remove(&key)
