@@ -20,6 +20,7 @@ use crate::names::Names;
 use crate::options::{MAX_UNREAD_SUBSCRIPTIONS, Options};
 use crate::own_topics::OwnTopics;
 use crate::peer::Peer;
+use crate::runs::Runs;
 use crate::runtime::Runtime;
 use crate::stats::Counters;
 use crate::table::SharedTable;
@@ -49,6 +50,7 @@ pub(crate) struct Core {
     /// XPUB: what its subscribers hold.
     pub(crate) held_topics: Mutex<HeldTopics>,
     topics: Mutex<OwnTopics>,
+    pub(crate) runs: Runs,
     /// SUB: everything is wanted, so nothing need be filtered on receipt.
     pub(crate) takes_all: AtomicBool,
     /// Room in a queue, or a link more.
@@ -84,6 +86,7 @@ impl Core {
             names: Mutex::default(),
             held_topics: Mutex::default(),
             topics: Mutex::default(),
+            runs: Runs::default(),
             takes_all: AtomicBool::new(false),
             room: Arc::default(),
             peers_changed: Gate::default(),
@@ -184,6 +187,7 @@ impl Core {
     /// Takes a link out that will not be used again, and keeps its counts.
     pub(crate) fn forget(&self, link: &Link) {
         let slot = self.table.lock().remove(link.id);
+        self.runs.forget(link.id);
         if slot.is_some() {
             self.counters
                 .sent

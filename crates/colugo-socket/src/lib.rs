@@ -78,6 +78,7 @@ mod peer;
 mod pipe;
 mod random;
 mod request;
+mod runs;
 mod runtime;
 #[cfg(any(test, fuzzing))]
 mod scripted;

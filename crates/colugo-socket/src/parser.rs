@@ -79,6 +79,8 @@ pub(crate) struct Parser {
     /// Number and time of the first message of the batch, and of the next one.
     batch_meta: Meta,
     next_meta: Meta,
+    /// What was expected next when this publisher was connected last, until it says where it is now.
+    resumes: Option<u64>,
 }
 
 impl Parser {
@@ -89,6 +91,7 @@ impl Parser {
         flow: Arc<Flow>,
         buf: BytesMut,
     ) -> Self {
+        let resumes = core.runs.back(&peer);
         Self {
             core,
             link,
@@ -107,6 +110,7 @@ impl Parser {
             marks: Vec::new(),
             batch_meta: Meta::default(),
             next_meta: Meta::default(),
+            resumes,
         }
     }
 
@@ -362,6 +366,11 @@ impl Parser {
     }
 
     fn stamp(&mut self, stamp: &Stamp) {
+        if let Some(expected) = self.resumes.take() {
+            let gone = stamp.seq.saturating_sub(expected);
+            let counter = &self.core.counters.lost_disconnected;
+            counter.fetch_add(gone, Ordering::Relaxed);
+        }
         let (explained, filtered, unexplained) =
             stamping::missing(self.next_meta.present().map(|m| m.seq), stamp);
         if let Sink::Inbox(inbox) = &self.core.sink {
@@ -393,6 +402,15 @@ impl Parser {
         };
         self.next_meta = meta;
         self.mark(Mark::Stamp(meta));
+    }
+
+    /// The connection has ended. What a publisher sends until it is back is missing; with a filter nobody knows how much of it was wanted.
+    pub(crate) fn leave(&self) {
+        if let Some(expected) = self.next_meta.present()
+            && self.core.takes_all.load(Ordering::Relaxed)
+        {
+            self.core.runs.left(&self.peer, expected.seq);
+        }
     }
 
     fn mark(&mut self, mark: Mark) {

@@ -256,6 +256,7 @@ impl Drop for Session {
     /// Also when the task is aborted: a link that is up always goes down.
     fn drop(&mut self) {
         let why = self.why.take().unwrap_or(DownReason::Local);
+        self.parser.leave();
         self.core.link_down(&self.link, &self.peer, why);
     }
 }
