@@ -85,6 +85,7 @@ mod scripted;
 mod sending;
 mod session;
 mod socket;
+mod spares;
 mod stamping;
 mod stats;
 mod stream;
