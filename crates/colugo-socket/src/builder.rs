@@ -63,13 +63,6 @@ impl<K: Kind> Builder<K> {
         self
     }
 
-    /// Refuses peers that announce another value of this property: something else may listen where a peer was. Those that do not announce
-    /// it are welcome.
-    pub fn expect_property(mut self, name: impl Into<String>, value: impl Into<Bytes>) -> Self {
-        self.options.expected.push((name.into(), value.into()));
-        self
-    }
-
     /// Bound of what waits to be sent, per peer. Default 1000 messages, 16 MiB.
     pub fn send_queue(mut self, messages: usize, octets: usize) -> Self {
         self.options.send_queue = QueueLimit { messages, octets };
@@ -152,7 +145,10 @@ impl<K: Kind> Builder<K> {
     /// Makes the socket.
     pub fn build(self) -> Result<Socket<K>, BuildError> {
         self.check()?;
-        let runtime = Runtime::acquire()?;
+        Ok(self.build_on(Runtime::acquire()?))
+    }
+
+    pub(crate) fn build_on(self, runtime: Arc<Runtime>) -> Socket<K> {
         let sends_only = matches!(K::TYPE, SocketType::Pub | SocketType::Push);
         let sink = self.sink.unwrap_or_else(|| {
             if sends_only {
@@ -161,7 +157,7 @@ impl<K: Kind> Builder<K> {
                 Sink::Inbox(Arc::new(Inbox::with_limit(self.options.receive_queue)))
             }
         });
-        Ok(Socket::new_from(
+        Socket::new_from(
             Arc::new(Core::new(
                 K::TYPE,
                 self.options,
@@ -170,7 +166,7 @@ impl<K: Kind> Builder<K> {
                 &runtime,
             )),
             runtime,
-        ))
+        )
     }
 
     fn check(&self) -> Result<(), BuildError> {

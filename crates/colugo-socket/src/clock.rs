@@ -32,26 +32,38 @@ pub(crate) fn wall_ns() -> u64 {
 
 #[cfg(test)]
 pub(crate) mod simulated {
-    //! Virtual time of this thread: tokio's paused clock, and a microsecond more at each reading, so that who looks at the clock until
-    //! time has passed comes to an end.
+    //! Virtual time of this thread: tokio's paused clock, and a little more at each reading, so that who looks at the clock until time has
+    //! passed comes to an end.
 
     use std::cell::Cell;
     use tokio::time::Instant;
 
     thread_local! {
-        static START: Cell<Option<(Instant, u64)>> = const { Cell::new(None) };
+        static START: Cell<Option<Start>> = const { Cell::new(None) };
     }
 
-    /// From here on, until it is false, this thread's time is that of the paused runtime it is in.
-    pub(crate) fn set(on: bool) {
-        START.set(on.then(|| (Instant::now(), 1_000_000_000)));
+    #[derive(Clone, Copy)]
+    struct Start {
+        at: Instant,
+        step_ns: u64,
+        steps_ns: u64,
+    }
+
+    /// From here on, until it is None, this thread's time is that of the paused runtime it is in, and so much more at each reading.
+    pub(crate) fn set(step_ns: Option<u64>) {
+        START.set(step_ns.map(|step_ns| Start {
+            at: Instant::now(),
+            step_ns,
+            steps_ns: 1_000_000_000,
+        }));
     }
 
     pub(crate) fn now_ns() -> Option<u64> {
-        let (start, read) = START.get()?;
-        START.set(Some((start, read + 1_000)));
-        let since = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        Some(since + read)
+        let mut start = START.get()?;
+        start.steps_ns += start.step_ns;
+        START.set(Some(start));
+        let since = u64::try_from(start.at.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        Some(since + start.steps_ns)
     }
 }
 
@@ -61,11 +73,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn simulated_time_moves_with_the_paused_clock_and_when_it_is_read() {
-        simulated::set(true);
+        simulated::set(Some(1_000));
         let before = since_start_ns();
         assert_eq!(since_start_ns(), before + 1_000);
         tokio::time::advance(Duration::from_secs(3)).await;
         assert_eq!(since_start_ns(), before + 3_000_002_000);
-        simulated::set(false);
+        simulated::set(None);
     }
 }

@@ -20,8 +20,9 @@ use crate::names::Names;
 use crate::options::{MAX_UNREAD_SUBSCRIPTIONS, Options};
 use crate::own_topics::OwnTopics;
 use crate::peer::Peer;
-use crate::runs::Runs;
 use crate::runtime::Runtime;
+#[cfg(test)]
+use crate::simulator::{self, Sabotage};
 use crate::stats::Counters;
 use crate::table::SharedTable;
 use crate::tasks::Tasks;
@@ -50,7 +51,6 @@ pub(crate) struct Core {
     /// XPUB: what its subscribers hold.
     pub(crate) held_topics: Mutex<HeldTopics>,
     topics: Mutex<OwnTopics>,
-    pub(crate) runs: Runs,
     /// SUB: everything is wanted, so nothing need be filtered on receipt.
     pub(crate) takes_all: AtomicBool,
     /// Room in a queue, or a link more.
@@ -86,7 +86,6 @@ impl Core {
             names: Mutex::default(),
             held_topics: Mutex::default(),
             topics: Mutex::default(),
-            runs: Runs::default(),
             takes_all: AtomicBool::new(false),
             room: Arc::default(),
             peers_changed: Gate::default(),
@@ -154,7 +153,13 @@ impl Core {
         // Opened under this lock: a subscription made meanwhile is told once, by this or by `tell_all`.
         let topics = lock(&self.topics);
         let waiting = link.open(writer, stamped, peer.clone());
+        #[cfg(test)]
+        let forgets = simulator::is_sabotaged_one_in(Sabotage::NoResubscribe, 2);
         for topic in topics.iter() {
+            #[cfg(test)]
+            if forgets {
+                break;
+            }
             self.control(link, |out| put_subscribe(out, topic, peer.minor()));
         }
         drop(topics);
@@ -173,6 +178,12 @@ impl Core {
             self.end_subscriptions(link, peer);
         }
         let lost = link.shut();
+        #[cfg(test)]
+        let lost = if simulator::is_sabotaged(Sabotage::CountsNoLoss) {
+            0
+        } else {
+            lost
+        };
         self.counters
             .dropped_disconnect
             .fetch_add(lost as u64, Ordering::Relaxed);
@@ -184,18 +195,18 @@ impl Core {
         self.emit(SocketEvent::Disconnected(peer.clone(), why));
     }
 
-    /// Takes a link out that will not be used again, and keeps its counts.
+    /// Takes a link out that will not be used again, and keeps its counts. What is queued still is dropped, and counted.
     pub(crate) fn forget(&self, link: &Link) {
-        let slot = self.table.lock().remove(link.id);
-        self.runs.forget(link.id);
-        if slot.is_some() {
-            self.counters
-                .sent
-                .fetch_add(link.sent.load(Ordering::Relaxed), Ordering::Relaxed);
-            self.counters
-                .dropped
-                .fetch_add(link.dropped.load(Ordering::Relaxed), Ordering::Relaxed);
-        }
+        let Some(slot) = self.table.lock().remove(link.id) else {
+            return;
+        };
+        let lost = slot.outbox.messages() as u64;
+        let counters = &self.counters;
+        let add = |counter: &AtomicU64, count| counter.fetch_add(count, Ordering::Relaxed);
+        add(&counters.dropped_disconnect, lost);
+        add(&counters.sent, link.sent.load(Ordering::Relaxed));
+        let dropped = link.dropped.load(Ordering::Relaxed);
+        add(&counters.dropped, dropped.saturating_add(lost));
     }
 
     pub(crate) fn peers(&self) -> Vec<Arc<Peer>> {

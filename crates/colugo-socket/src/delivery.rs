@@ -9,13 +9,21 @@ use crate::core::{Core, Sink};
 use crate::event::SocketEvent;
 use crate::flow::Flow;
 use crate::gate::lock;
+#[cfg(test)]
+use crate::simulator::{self, Sabotage};
 
 /// Puts a batch into the inbox, or hands its messages and commands to the handler. True: the inbox has enough of this link for now.
 pub(crate) fn deliver(core: &Core, flow: &Flow, batch: Batch) -> bool {
+    #[cfg(test)]
+    if simulator::is_sabotaged_one_in(Sabotage::LosesABatch, 20) {
+        return false;
+    }
     match &core.sink {
         Sink::Inbox(inbox) => {
             let paused = flow.delivered(batch.messages, batch.buf.len(), inbox.limit());
             inbox.deliver(batch);
+            #[cfg(test)]
+            let paused = paused && !simulator::is_sabotaged(Sabotage::NoBackpressure);
             return paused;
         }
         Sink::Handler(handler) => {

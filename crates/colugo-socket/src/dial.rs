@@ -55,19 +55,41 @@ impl Backoff {
     }
 }
 
-pub(crate) async fn dial(
+/// A link that is dialled, for as long as it is: however its task ends, it is taken out after its connection.
+pub(crate) struct Dialled {
     core: Arc<Core>,
     link: Arc<Link>,
-    endpoint: Endpoint,
-    stop: Arc<AtomicBool>,
-    _guard: TaskGuard,
-) {
+    _task: TaskGuard,
+}
+
+impl Dialled {
+    pub(crate) fn new(core: &Arc<Core>, link: &Arc<Link>) -> Self {
+        Self {
+            core: core.clone(),
+            link: link.clone(),
+            _task: core.guard(),
+        }
+    }
+}
+
+impl Drop for Dialled {
+    fn drop(&mut self) {
+        self.core.forget(&self.link);
+    }
+}
+
+pub(crate) async fn dial(dialled: Dialled, endpoint: Endpoint, stop: Arc<AtomicBool>) {
+    let (core, link) = (&dialled.core, &dialled.link);
     let mut backoff = Backoff::new(core.options.reconnect);
     loop {
         let began = Instant::now();
-        match connect(&core, &endpoint).await {
+        match connect(core, &endpoint).await {
             Ok(stream) => {
-                run_connection(&core, &link, stream, true, &stop).await;
+                run_connection(core, link, stream, true, &stop).await;
+                #[cfg(test)]
+                if crate::simulator::gives_up(core) {
+                    return;
+                }
                 if began.elapsed() >= HEALTHY_AFTER {
                     backoff.reset();
                 }
@@ -75,7 +97,6 @@ pub(crate) async fn dial(
             Err(error) => core.emit(SocketEvent::DialFailed(endpoint.clone(), error.kind())),
         }
         if (stop.load(Ordering::SeqCst) || core.is_closing()) && link.is_drained() {
-            core.forget(&link);
             return;
         }
         tokio::time::sleep(backoff.next(random::u32())).await;
@@ -89,7 +110,7 @@ async fn connect(core: &Core, endpoint: &Endpoint) -> io::Result<Stream> {
         Place::Ipc(name) => ipc::connect(name).await.map(Stream::Unix),
         #[cfg(not(unix))]
         Place::Ipc(_) => Err(io::ErrorKind::Unsupported.into()),
-        Place::Inproc(name) => Ok(Stream::Pipe(core.inproc.connect(name).await)),
+        Place::Inproc(name) => core.inproc.connect(name).await.map(Stream::Pipe),
     }
 }
 

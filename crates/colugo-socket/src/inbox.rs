@@ -348,6 +348,23 @@ impl Inbox {
         Ok(())
     }
 
+    /// Links with something in the queue, and the messages and octets of each of their batches.
+    #[cfg(test)]
+    pub(crate) fn queued_by_link(&self) -> Vec<(crate::message::LinkId, Vec<(usize, usize)>)> {
+        let mut links: Vec<(crate::message::LinkId, Vec<(usize, usize)>)> = Vec::new();
+        for item in &lock(&self.state).queue {
+            let Queued::Batch(batch) = item else {
+                continue;
+            };
+            let sizes = (batch.messages, batch.buf.len());
+            match links.iter_mut().find(|(link, _)| *link == batch.peer.id()) {
+                Some((_, batches)) => batches.push(sizes),
+                None => links.push((batch.peer.id(), vec![sizes])),
+            }
+        }
+        links
+    }
+
     fn register(&self, waker: &Waker) -> bool {
         let mut state = lock(&self.state);
         if !state.queue.is_empty() || state.closed {

@@ -18,6 +18,9 @@ use crate::pipe::Pipe;
 pub(crate) struct Inproc {
     names: Mutex<HashMap<String, mpsc::Sender<Pipe>>>,
     bound: Notify,
+    /// What is dialled in the simulator goes over its network, from this host.
+    #[cfg(test)]
+    network: std::sync::OnceLock<(Arc<crate::simulator::Network>, usize)>,
 }
 
 /// A name that is listened at, until this is stopped or dropped.
@@ -46,18 +49,32 @@ impl Inproc {
         })
     }
 
+    /// Where a connection to whoever listens there goes in.
+    pub(crate) fn door(&self, name: &str) -> Option<mpsc::Sender<Pipe>> {
+        lock(&self.names).get(name).cloned()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn join(&self, network: Arc<crate::simulator::Network>, host: usize) {
+        let _ = self.network.set((network, host));
+    }
+
     /// Dials; waits until somebody listens there and takes it.
-    pub(crate) async fn connect(&self, name: &str) -> Pipe {
+    pub(crate) async fn connect(&self, name: &str) -> io::Result<Pipe> {
+        #[cfg(test)]
+        if let Some((network, host)) = self.network.get() {
+            return network.dial(*host, name).await;
+        }
         loop {
             let mut bound = pin!(self.bound.notified());
             bound.as_mut().enable();
-            let Some(door) = lock(&self.names).get(name).cloned() else {
+            let Some(door) = self.door(name) else {
                 bound.await;
                 continue;
             };
             let (near, far) = Pipe::pair();
             if door.send(far).await.is_ok() {
-                return near;
+                return Ok(near);
             }
         }
     }

@@ -78,14 +78,14 @@ mod peer;
 mod pipe;
 mod random;
 mod request;
-mod runs;
 mod runtime;
 #[cfg(any(test, fuzzing))]
 mod scripted;
 mod sending;
 mod session;
+#[cfg(test)]
+mod simulator;
 mod socket;
-mod spares;
 mod stamping;
 mod stats;
 mod stream;

@@ -23,9 +23,6 @@ use crate::writer::{Writer, Wrote};
 const INLINE_PAUSE_NS: u64 = 20_000;
 /// After a pause this long since the last write, a message is written at once; before, it may wait for others.
 const STREAM_PAUSE_NS: u64 = 50_000;
-/// A sender helps a writer that has not come to it for so long, or when so much waits.
-const HELP_AFTER_NS: u64 = 50_000;
-const HELP_OCTETS: usize = 128 << 10;
 /// From this capacity on a link's buffers are given back when it is idle for so long.
 const IDLE_CAPACITY: usize = 4 << 10;
 const WARM_NS: u64 = 1_000_000_000;
@@ -136,13 +133,11 @@ impl Link {
             }
             return false;
         };
-        let on_data_thread = runtime::on_data_thread();
         for round in 0..=rounds {
             if writer.is_done() && !self.take(writer, round == rounds) {
                 return round == rounds && !self.is_idle();
             }
-            match writer.write(on_data_thread) {
-                Wrote::Enough => return true,
+            match writer.write() {
                 Wrote::All => self
                     .last_write_ns
                     .store(since_start_ns(), Ordering::Relaxed),
@@ -162,10 +157,12 @@ impl Link {
     /// Takes what is queued. False: there is nothing, and the role is given up; or there is, but it is `enough` already.
     fn take(self: &Arc<Self>, writer: &mut Writer, enough: bool) -> bool {
         let mut table = self.table.lock_politely();
+        let limit = table.limit();
         let Some(slot) = table.get(self.id) else {
             return false;
         };
         let outbox = &mut slot.outbox;
+        let made_room = outbox.settle();
         if outbox.is_empty()
             && let Some(stamp) = outbox.stamping.as_mut().and_then(Stamping::on_drained)
         {
@@ -175,17 +172,24 @@ impl Link {
             outbox.writer = false;
             let keeps = writer.capacity().max(outbox.capacity()) > IDLE_CAPACITY;
             drop(table);
+            if made_room {
+                self.room.notify();
+            }
             if keeps && !self.warm.swap(true, Ordering::Relaxed) {
                 self.flusher.keep_warm(self.clone());
             }
             return false;
         }
         if enough {
+            drop(table);
+            if made_room {
+                self.room.notify();
+            }
             return false;
         }
         self.sent
             .fetch_add(outbox.messages() as u64, Ordering::Relaxed);
-        outbox.take_into(&mut writer.taken);
+        outbox.take_into(&mut writer.taken, limit);
         drop(table);
         self.room.notify();
         true
@@ -237,12 +241,7 @@ impl Link {
     /// Writes, as a sender that has queued a lot, if nobody else is writing.
     #[cold]
     pub(crate) fn help(self: &Arc<Self>) {
-        if runtime::on_data_thread() {
-            return;
-        }
-        let waited_ns = since_start_ns().saturating_sub(self.last_write_ns.load(Ordering::Relaxed));
-        let due = waited_ns > HELP_AFTER_NS || self.queued_octets() >= HELP_OCTETS;
-        if due && self.writer.try_lock().is_ok() && self.drain(1) {
+        if !runtime::on_data_thread() && self.writer.try_lock().is_ok() && self.drain(1) {
             self.flusher.mark(self.clone());
         }
     }
@@ -252,10 +251,6 @@ impl Link {
         if self.drain(1) {
             self.flusher.mark(self.clone());
         }
-    }
-
-    pub(crate) fn flusher(&self) -> &Arc<Flusher> {
-        &self.flusher
     }
 
     /// Wakes the connection's task with a signal.
@@ -295,6 +290,7 @@ impl Link {
         lock(&self.ending).take();
         slot.peer = Some(peer);
         slot.outbox.session = true;
+        slot.outbox.takes = !slot.leaving;
         slot.outbox.stamping = stamped.then(Stamping::default);
         slot.outbox.writer = !slot.outbox.is_empty();
         let waiting = slot.outbox.writer;
@@ -312,8 +308,12 @@ impl Link {
         };
         let outbox = &mut slot.outbox;
         outbox.session = false;
+        outbox.takes = self.persistent && !slot.leaving;
         outbox.writer = false;
         outbox.stamping = None;
+        // Counted as sent when they were taken.
+        let unwritten = writer.as_ref().map_or(0, Writer::unwritten);
+        self.sent.fetch_sub(unwritten as u64, Ordering::Relaxed);
         let mut lost = 0;
         if self.persistent {
             if let Some(writer) = writer {
@@ -321,7 +321,7 @@ impl Link {
                 outbox.restore(writer.into_taken(), written);
             }
         } else {
-            lost = outbox.clear();
+            lost = outbox.clear().saturating_add(unwritten);
         }
         slot.subscriptions = SubscriptionSet::new();
         if slot.peer.take().is_some() {
@@ -345,6 +345,22 @@ impl Link {
         };
         slot.outbox.push_stamp(stamp);
         slot.outbox.claim(usize::MAX)
+    }
+
+    /// Messages that are queued, or taken and not written.
+    #[cfg(test)]
+    pub(crate) fn waiting_messages(&self) -> usize {
+        let unwritten = self.unwritten_messages();
+        let mut table = self.table.lock();
+        table
+            .get(self.id)
+            .map_or(0, |slot| slot.outbox.messages() + unwritten)
+    }
+
+    /// Messages that were taken and that the system does not have whole.
+    #[cfg(test)]
+    pub(crate) fn unwritten_messages(&self) -> usize {
+        lock(&self.writer).as_ref().map_or(0, Writer::unwritten)
     }
 
     /// Nothing is queued and nothing is being written.

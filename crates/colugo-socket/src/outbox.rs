@@ -9,13 +9,15 @@ use colugo_zmtp::{Command, Stamp, parse_header, put_frame, put_header};
 use crate::link::Pushed;
 use crate::message::Outgoing;
 use crate::options::QueueLimit;
+#[cfg(test)]
+use crate::simulator::{self, Sabotage};
 use crate::stamping::Stamping;
 
 /// From this size on a frame is queued as it is, and written from where it lies.
 const SHARE_FROM: usize = 16 << 10;
 
-/// Each time so many octets more wait, the sender is asked to look whether it should help writing.
-const HELP_EVERY: usize = 16 << 10;
+/// Each time so many octets more wait, the sender is asked to help writing.
+const HELP_EVERY: usize = 128 << 10;
 
 /// What waits to be written.
 #[derive(Debug, Default)]
@@ -25,6 +27,10 @@ pub(crate) struct Outbox {
     tail: Vec<u8>,
     messages: usize,
     octets: usize,
+    /// Of these two, what the writer has and is over the limit: a link that goes down again and again would grow by a queue each time.
+    debt: (usize, usize),
+    /// Messages may be queued: a connection is there, or the link keeps them for the next one.
+    pub(crate) takes: bool,
     /// A connection is there to write to.
     pub(crate) session: bool,
     /// Somebody has the writer's role: will write, or has handed it on.
@@ -130,13 +136,6 @@ impl Outbox {
         }
     }
 
-    /// The same of `count` messages from `seq` on.
-    pub(crate) fn count_lost_all(&mut self, seq: u64, count: u64) {
-        if let Some(stamping) = &mut self.stamping {
-            stamping.lost_all(seq, count);
-        }
-    }
-
     /// A message was not queued, because the peer does not want it.
     pub(crate) fn count_filtered(&mut self, seq: u64) {
         if let Some(stamping) = &mut self.stamping {
@@ -149,12 +148,23 @@ impl Outbox {
     }
 
     /// Hands everything to a writer whose `taken` is written out; its buffers are used again.
-    pub(crate) fn take_into(&mut self, taken: &mut Taken) {
+    pub(crate) fn take_into(&mut self, taken: &mut Taken, limit: QueueLimit) {
         taken.tail.clear();
         std::mem::swap(&mut self.tail, &mut taken.tail);
         std::mem::swap(&mut self.chunks, &mut taken.chunks);
-        self.messages = 0;
-        self.octets = 0;
+        self.debt = (
+            self.messages.saturating_sub(limit.messages),
+            self.octets.saturating_sub(limit.octets),
+        );
+        (self.messages, self.octets) = self.debt;
+    }
+
+    /// The writer has written all that it had taken. True: there is room that was not there before.
+    pub(crate) fn settle(&mut self) -> bool {
+        let (messages, octets) = std::mem::take(&mut self.debt);
+        self.messages = self.messages.saturating_sub(messages);
+        self.octets = self.octets.saturating_sub(octets);
+        messages > 0 || octets > 0
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -173,15 +183,32 @@ impl Outbox {
         self.octets
     }
 
+    /// Messages that wait, without those the writer has.
     pub(crate) fn messages(&self) -> usize {
-        self.messages
+        self.messages.saturating_sub(self.debt.0)
     }
 
     pub(crate) fn clear(&mut self) -> usize {
+        self.settle();
         self.chunks = VecDeque::new();
         self.tail = Vec::new();
         self.octets = 0;
         std::mem::take(&mut self.messages)
+    }
+
+    /// How many messages of `taken` the system does not have whole, when it has `written` octets.
+    pub(crate) fn unwritten(taken: &Taken, written: usize) -> usize {
+        let tail = Bytes::copy_from_slice(&taken.tail);
+        let chunks = taken.chunks.iter().cloned().chain([tail]);
+        let mut stream = Stream {
+            chunks: chunks.filter(|c| !c.is_empty()).collect(),
+            position: 0,
+        };
+        let mut unwritten = 0;
+        while let Some((frames, end)) = stream.next_message() {
+            unwritten += usize::from(end > written && !frames.is_empty());
+        }
+        unwritten
     }
 
     /// After a lost connection: keeps the messages of which the system has not taken every octet, without the commands among them.
@@ -197,6 +224,12 @@ impl Outbox {
             position: 0,
         };
         while let Some((frames, end)) = stream.next_message() {
+            #[cfg(test)]
+            let written = if simulator::is_sabotaged(Sabotage::SendsTwice) {
+                0
+            } else {
+                written
+            };
             if end > written && !frames.is_empty() {
                 rest.push(&[], &Outgoing::Frames(frames));
             }
@@ -205,6 +238,7 @@ impl Outbox {
         self.tail = rest.tail;
         self.messages = rest.messages;
         self.octets = rest.octets;
+        self.debt = (0, 0);
     }
 }
 
@@ -258,7 +292,7 @@ mod tests {
 
     fn octets(outbox: &mut Outbox) -> Vec<u8> {
         let mut taken = Taken::default();
-        outbox.take_into(&mut taken);
+        outbox.take_into(&mut taken, QueueLimit::default());
         let mut all: Vec<u8> = taken.chunks.iter().flat_map(|c| c.to_vec()).collect();
         all.extend_from_slice(&taken.tail);
         all
@@ -286,7 +320,7 @@ mod tests {
             outbox.push_control(|out| Command::Pong { context: b"" }.encode(out));
             outbox.push(&[b"a"], &Outgoing::Slice(b"second"));
             let mut taken = Taken::default();
-            outbox.take_into(&mut taken);
+            outbox.take_into(&mut taken, QueueLimit::default());
             outbox.push(&[], &Outgoing::Slice(b"third"));
             outbox.restore(taken, written);
             // "first" ends at 7, the PONG at 14, "second" at 25; "third" had not been taken.

@@ -30,8 +30,8 @@ pub(crate) struct PipeRead(Arc<Lane>);
 pub(crate) struct PipeWrite(Arc<Lane>);
 
 /// One way.
-#[derive(Debug, Default)]
-struct Lane(Mutex<State>);
+#[derive(Debug)]
+struct Lane(Mutex<State>, usize);
 
 #[derive(Debug, Default)]
 struct State {
@@ -46,8 +46,13 @@ struct State {
 impl Pipe {
     /// Two ends that are connected.
     pub(crate) fn pair() -> (Self, Self) {
-        let there = Arc::new(Lane::default());
-        let back = Arc::new(Lane::default());
+        Self::pair_of(PIPE_OCTETS)
+    }
+
+    /// Two ends that are connected, with room for so many octets each way.
+    pub(crate) fn pair_of(limit: usize) -> (Self, Self) {
+        let there = Arc::new(Lane::new(limit));
+        let back = Arc::new(Lane::new(limit));
         let near = Self {
             read: PipeRead(back.clone()),
             write: PipeWrite(there.clone()),
@@ -61,6 +66,10 @@ impl Pipe {
 }
 
 impl Lane {
+    fn new(limit: usize) -> Self {
+        Self(Mutex::default(), limit)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.0)
     }
@@ -72,6 +81,31 @@ impl Lane {
         let wakers = [state.reader.take(), state.writer.take()];
         drop(state);
         wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+/// Breaks one end of a pipe, as a reset does: what it has not read is gone, and what it writes goes nowhere.
+#[cfg(test)]
+#[derive(Debug)]
+pub(crate) struct Breaker([Arc<Lane>; 2]);
+
+#[cfg(test)]
+impl Breaker {
+    pub(crate) fn fail(&self, kind: io::ErrorKind) {
+        for lane in &self.0 {
+            lane.change(|state| {
+                state.failed.get_or_insert(kind);
+                state.octets = VecDeque::new();
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+impl Pipe {
+    /// What breaks the *other* end of this pipe: its way in and its way out are this one's way out and in.
+    pub(crate) fn breaker(&self) -> Breaker {
+        Breaker([self.read.0.clone(), self.write.0.clone()])
     }
 }
 
@@ -147,7 +181,7 @@ impl PipeWrite {
         }
         let (mut written, mut left) = (0, 0);
         for piece in pieces {
-            let room = PIPE_OCTETS.saturating_sub(state.octets.len());
+            let room = self.0.1.saturating_sub(state.octets.len());
             let fits = piece.get(..room).unwrap_or(piece);
             state.octets.extend(fits);
             written += fits.len();
@@ -171,7 +205,7 @@ impl PipeWrite {
     pub(crate) fn poll_write_ready(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.0.state();
         let dead = state.nobody_reads || state.no_more || state.failed.is_some();
-        if dead || state.octets.len() < PIPE_OCTETS {
+        if dead || state.octets.len() < self.0.1 {
             return Poll::Ready(Ok(()));
         }
         remember(&mut state.writer, cx);

@@ -12,6 +12,9 @@ use crate::error::{RecvError, SendError};
 use crate::gate::lock;
 use crate::inbox::Inbox;
 use crate::message::{LinkId, Message, Outgoing};
+use crate::peer::Peer;
+use crate::random;
+use crate::runtime;
 
 /// Whose turn it is.
 #[derive(Debug, Default)]
@@ -19,11 +22,32 @@ pub(crate) struct Turns(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    next_id: u64,
+    last_id: Option<u64>,
     /// REQ: whom it asked, and the number it sent along, if any.
     asked: Option<(LinkId, Option<[u8; 8]>)>,
     /// REP: who asked, and the frames to put before the answer.
-    envelope: Option<(LinkId, Vec<Bytes>)>,
+    envelope: Option<Envelope>,
+}
+
+#[derive(Debug)]
+struct Envelope {
+    link: LinkId,
+    /// The peer of that connection: a link that is dialled again may lead to another.
+    peer: Option<Arc<Peer>>,
+    frames: Vec<Bytes>,
+}
+
+impl State {
+    /// The numbers of a socket start anywhere: one that takes the place of another, under the same link of a REP that dials, is not to take
+    /// its answers for its own.
+    fn next_id(&mut self) -> u64 {
+        let next = match self.last_id {
+            Some(last) => last.wrapping_add(1),
+            None => (u64::from(random::u32()) << 32) | u64::from(random::u32()),
+        };
+        self.last_id = Some(next);
+        next
+    }
 }
 
 impl Turns {
@@ -34,11 +58,23 @@ impl Turns {
                 "a REQ socket sends one question at a time: receive the answer first, or use a DEALER",
             ));
         }
-        let id = state.next_id.to_be_bytes();
-        state.next_id = state.next_id.wrapping_add(1);
+        // One that is full of them would not be read, and the end of its connection not be seen.
+        self.forget_late_answers(core);
+        let id = state.next_id().to_be_bytes();
         let (link, used) = core.ask(&id, out)?;
         state.asked = Some((link, used.then_some(id)));
         Ok(())
+    }
+
+    /// Drops answers to questions that are no longer asked.
+    pub(crate) fn forget_late_answers(&self, core: &Core) {
+        if let Sink::Inbox(inbox) = &core.sink {
+            while inbox.try_recv().is_ok() {
+                core.counters
+                    .ignored
+                    .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+        }
     }
 
     pub(crate) fn answer(
@@ -87,22 +123,37 @@ impl Turns {
                 continue;
             };
             let body = frames.split_off(end + 1);
-            lock(&self.0).envelope = Some((from, frames));
+            lock(&self.0).envelope = Some(Envelope {
+                link: from,
+                peer: core.peer_of(from),
+                frames,
+            });
             return Ok(Message::multipart(body).with_origin(from, meta));
         }
     }
 
     pub(crate) fn reply(&self, core: &Core, out: &Outgoing<'_>) -> Result<(), SendError> {
         let taken = lock(&self.0).envelope.take();
-        let (to, envelope) = taken.ok_or(SendError::Order(
+        let envelope = taken.ok_or(SendError::Order(
             "a REP socket answers only after it has received a question",
         ))?;
-        let head: Vec<&[u8]> = envelope.iter().map(|frame| &frame[..]).collect();
-        core.send_to(to, &head, out)
+        let same = match (&envelope.peer, core.peer_of(envelope.link)) {
+            (Some(then), Some(now)) => Arc::ptr_eq(then, &now),
+            _ => false,
+        };
+        if !same {
+            return Err(SendError::NoPeer);
+        }
+        let head: Vec<&[u8]> = envelope.frames.iter().map(|frame| &frame[..]).collect();
+        core.send_to(envelope.link, &head, out)
     }
 }
 
 impl Core {
+    fn peer_of(&self, link: LinkId) -> Option<Arc<Peer>> {
+        self.table.lock().get(link)?.peer.clone()
+    }
+
     /// Asks the next peer in turn. True: it is a REP, and the number went along.
     fn ask(&self, id: &[u8; 8], out: &Outgoing<'_>) -> Result<(LinkId, bool), SendError> {
         let only_reps = self
@@ -113,6 +164,9 @@ impl Core {
         let head: [&[u8]; 2] = [id, b""];
         let wait_for_peer = self.peers().is_empty();
         if wait_for_peer {
+            if runtime::on_data_thread() {
+                return Err(SendError::WouldDeadlock);
+            }
             let there = || (self.is_closing() || !self.peers().is_empty()).then_some(());
             let patience = match self.options.overflow {
                 crate::Overflow::Block(patience) => patience,

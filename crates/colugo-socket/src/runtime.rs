@@ -109,6 +109,28 @@ impl Runtime {
     }
 }
 
+#[cfg(test)]
+impl Runtime {
+    /// The caller's own runtime in the data thread's place, for a host of the simulator.
+    pub(crate) fn simulated() -> Arc<Self> {
+        let flusher = Arc::new(Flusher::default());
+        tokio::spawn(flusher.clone().run());
+        Arc::new(Self {
+            handle: Handle::current(),
+            flusher,
+            inproc: Arc::default(),
+            stop: None,
+            ended: Mutex::new(mpsc::channel().1),
+        })
+    }
+}
+
+/// Has the caller's thread pass for the data thread, or not.
+#[cfg(test)]
+pub(crate) fn pretend_data_thread(on: bool) {
+    ON_DATA_THREAD.with(|it| it.set(on));
+}
+
 /// Making a runtime panics without descriptors, where some other crate switched tokio's signals on.
 fn spare_descriptors() -> std::io::Result<()> {
     #[cfg(unix)]

@@ -181,7 +181,8 @@ impl Scripted {
         let mut taken = Taken::default();
         let mut subscriptions = Vec::new();
         if let Some(slot) = table.get(self.link.id) {
-            slot.outbox.take_into(&mut taken);
+            slot.outbox
+                .take_into(&mut taken, crate::QueueLimit::default());
             subscriptions = slot.subscriptions.iter().map(<[u8]>::to_vec).collect();
         }
         drop(table);

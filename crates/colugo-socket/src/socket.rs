@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::builder::Builder;
 use crate::core::{Core, Sink};
-use crate::dial::dial;
+use crate::dial::{Dialled, dial};
 use crate::endpoint::{Endpoint, ToEndpoint};
 use crate::error::{BindError, BuildError, ConnectError, RecvError, SendError, SubscribeError};
 use crate::event::SocketEvent;
@@ -139,13 +139,8 @@ impl<K: Kind> Socket<K> {
         }
         let link = self.core.new_link(true);
         let stop = Arc::new(AtomicBool::new(false));
-        let task = dial(
-            self.core.clone(),
-            link.clone(),
-            endpoint.clone(),
-            stop.clone(),
-            self.core.guard(),
-        );
+        let dialled = Dialled::new(&self.core, &link);
+        let task = dial(dialled, endpoint.clone(), stop.clone());
         let task = self.core.handle.spawn(task);
         self.core
             .add_dialer(endpoint, link, stop, task.abort_handle());
@@ -193,7 +188,6 @@ impl<K: Kind> Socket<K> {
             unknown_commands: get(&counters.unknown_commands),
             lost: get(&counters.lost),
             lost_unexplained: get(&counters.lost_unexplained),
-            lost_disconnected: get(&counters.lost_disconnected),
             handshakes_failed: get(&counters.handshakes_failed),
             refused_peers: get(&counters.refused_peers),
             protocol_errors: get(&counters.protocol_errors),

@@ -34,6 +34,10 @@ pub(crate) struct TaskGuard(Arc<Core>);
 
 impl Drop for TaskGuard {
     fn drop(&mut self) {
+        #[cfg(test)]
+        if crate::simulator::is_sabotaged_one_in(crate::simulator::Sabotage::LeavesATask, 5) {
+            return;
+        }
         self.0.live_tasks.fetch_sub(1, Ordering::SeqCst);
         self.0.task_ended.notify();
     }
@@ -97,24 +101,22 @@ impl Core {
         let dialer = tasks.dialers.swap_remove(at);
         drop(tasks);
         dialer.stop.store(true, Ordering::SeqCst);
-        let up = self
-            .table
-            .lock()
-            .get(dialer.link.id)
-            .is_some_and(|slot| slot.peer.is_some());
+        let mut up = false;
+        if let Some(slot) = self.table.lock().get(dialer.link.id) {
+            up = slot.peer.is_some();
+            slot.leaving = true;
+            slot.outbox.takes = false;
+        }
         if !up && dialer.link.is_drained() {
             dialer.task.abort();
-            self.forget(&dialer.link);
             return true;
         }
         // Also when it is just shaking hands: the connection looks at `stop` once it is up.
         dialer.link.signal(CLOSE);
-        let (linger, link) = (self.options.linger, dialer.link);
-        let core = self.clone();
+        let linger = self.options.linger;
         self.handle.spawn(async move {
             tokio::time::sleep(linger).await;
             dialer.task.abort();
-            core.forget(&link);
         });
         true
     }

@@ -35,14 +35,9 @@ impl Python {
         command
     }
 
-    /// A call of one of the scripts in the testkit's own folder.
-    pub fn own_script(&self, name: &str) -> Command {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
-        self.script(folder.join(name))
-    }
-
-    /// Runs one of them.
+    /// Runs one of the scripts in the testkit's own folder.
     pub fn start(&self, name: &str) -> Program {
-        Program::start(&mut self.own_script(name))
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
+        Program::start(&mut self.script(folder.join(name)))
     }
 }

@@ -19,8 +19,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("colugo-examples", &["colugo", "colugo-socket"]),
     ("colugo-scenarios", &["colugo"]),
-    // A test program itself, whose tests start it.
-    ("colugo-faults", &["colugo-socket", "colugo-testkit"]),
     ("xtask", &[]),
 ];
 

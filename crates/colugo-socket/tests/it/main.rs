@@ -10,7 +10,6 @@ mod pair;
 mod patterns;
 mod pubsub;
 mod reconnect;
-mod returning;
 mod xpub;
 
 use std::time::Duration;
