@@ -19,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("colugo-examples", &["colugo", "colugo-socket"]),
     ("colugo-scenarios", &["colugo"]),
+    ("colugo-interop", &["colugo-socket"]),
     ("xtask", &[]),
 ];
 

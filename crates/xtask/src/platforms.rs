@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::process::Process;
 use crate::step::{Skipped, Verdict};
 use crate::workshop::Workshop;
+use std::collections::BTreeSet;
 
 const LIBRARIES: [&str; 4] = ["colugo-zmtp", "colugo-socket", "colugo-graph", "colugo"];
 const APPLE: [&str; 2] = ["aarch64-apple-darwin", "x86_64-apple-darwin"];
@@ -58,7 +59,8 @@ fn is_installed(target: &str) -> bool {
         .is_ok_and(|folder| std::path::Path::new(folder.trim()).is_dir())
 }
 
-/// No dependency asks for a newer toolchain than we promise, and everything compiles with that toolchain if it is here.
+/// Nothing that we build with asks for a newer toolchain than we promise, and everything compiles with that toolchain if it is here. What
+/// only tests are built with is free.
 /// (Clippy looks for newer parts of the standard library by itself.)
 pub(crate) fn oldest(workshop: &Workshop) -> Result<Verdict, Error> {
     let promised = workshop
@@ -67,7 +69,14 @@ pub(crate) fn oldest(workshop: &Workshop) -> Result<Verdict, Error> {
         .find_map(|package| package.rust_version.clone());
     let promised =
         promised.ok_or_else(|| Error::found("no published crate names its rust-version"))?;
-    let newer = workshop.metadata.foreign().filter_map(|package| {
+    let metadata = &workshop.metadata;
+    let members = metadata.members();
+    let needed: BTreeSet<&str> = members
+        .flat_map(|member| metadata.built_with(&member.name))
+        .collect();
+    let foreign = metadata.foreign();
+    let built_with = foreign.filter(|package| needed.contains(package.name.as_str()));
+    let newer = built_with.filter_map(|package| {
         let needed = package
             .rust_version
             .as_deref()
