@@ -122,16 +122,23 @@ fn ask(spec: &Spec, link: &Link) -> Result<Report> {
         .with("others", f64::from(others)))
 }
 
-/// How late the ticks of a repeater are.
+/// How late the ticks of a repeater are, and how many there are.
 fn repeat(spec: &Spec, link: &Link) -> Result<Report> {
     let node = Node::builder("repeater").network(Network::Peers).build()?;
     let (sender, ticks) = channel();
+    link.ready("")?;
+    let (began, time) = (Instant::now(), ticking(spec)?);
     let _repeater = node.repeater(TICK).on_tick(move || {
         let _ = sender.send(Instant::now());
     })?;
-    link.ready("")?;
-    node.run_for(spec.duration()?)?;
-    Ok(lateness(&ticks.try_iter().collect::<Vec<_>>()))
+    node.run_for(time)?;
+    let ticks: Vec<_> = ticks.try_iter().collect();
+    Ok(lateness(&ticks).with("amiss", amiss(&ticks, began, time)))
+}
+
+/// Ten times as long as other runs: what drifts or is left out adds up.
+fn ticking(spec: &Spec) -> Result<Duration> {
+    Ok(spec.duration()? * 10)
 }
 
 /// The same by a thread that does nothing else.
@@ -140,12 +147,19 @@ fn repeat_bare(spec: &Spec, link: &Link) -> Result<Report> {
     let mut ticks = Vec::new();
     let start = Instant::now();
     let mut due = start;
-    while start.elapsed() < spec.duration()? {
+    let time = ticking(spec)?;
+    while start.elapsed() < time {
         due += TICK;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         ticks.push(Instant::now());
     }
-    Ok(lateness(&ticks))
+    Ok(lateness(&ticks).with("amiss", amiss(&ticks, start, time)))
+}
+
+/// How many ticks there were too few or too many.
+fn amiss(ticks: &[Instant], began: Instant, time: Duration) -> f64 {
+    let came = ticks.iter().filter(|tick| **tick <= began + time).count();
+    (came as f64 - time.as_secs_f64() / TICK.as_secs_f64()).abs()
 }
 
 /// Against a grid of 1 ms, laid so that the earliest ticks of all are on it: after the longest stretch of the millisecond without any.

@@ -83,6 +83,16 @@ pub fn repeater() -> Suite {
                 "p50_us",
             ),
             row("repeater-p99", "the same: p99", "p99_us"),
+            Row {
+                unit: "ticks",
+                ..row(
+                    "repeater-ticks",
+                    "the same: ticks too few or too many in 10 s",
+                    "amiss",
+                )
+            }
+            .must(2.0, 1.0)
+            .absolute(),
         ],
     }
 }

@@ -2,16 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-/// What happens to ticks whose time passed while something else ran.
+/// What happens to ticks whose time passed while something else ran. A tick that is late by less than a period is not missed: it comes as soon
+/// as it can, and the next one at its time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MissedTicks {
-    /// They are left out; the next tick is the next one on the grid. For control loops: never two at once, always in phase.
+    /// They are left out; the next tick is the one whose period it is by then. For control loops: no bursts, and in phase again at once.
     #[default]
     Skip,
     /// They come one after another until caught up: the number of ticks is right in the long run.
     Burst,
-    /// A late tick comes as soon as it can, and the next one a whole period after that; the grid moves.
+    /// A tick that is late by a period or more comes as soon as it can, and the next one a whole period after that; the grid moves.
     Delay,
 }
 
@@ -48,7 +49,10 @@ impl Schedule {
                 0
             }
             MissedTicks::Delay => {
-                if self.due().is_some_and(|due| began > due) {
+                if self
+                    .at(self.tick.saturating_add(1))
+                    .is_some_and(|next| began >= next)
+                {
                     self.start = began;
                     self.tick = 1;
                 } else {
@@ -59,9 +63,11 @@ impl Schedule {
             MissedTicks::Skip => {
                 let passed =
                     now.saturating_duration_since(self.start).as_nanos() / self.period.as_nanos();
-                let next = u64::try_from(passed).unwrap_or(u64::MAX - 1) + 1;
-                let skipped = next.saturating_sub(self.tick + 1);
-                self.tick = next.max(self.tick + 1);
+                let latest = u64::try_from(passed).unwrap_or(u64::MAX - 1);
+                // The tick whose period it is now is late by less than one.
+                let next = latest.max(self.tick + 1);
+                let skipped = next - (self.tick + 1);
+                self.tick = next;
                 skipped
             }
         }
@@ -113,11 +119,24 @@ mod tests {
 
     #[test]
     fn skip_leaves_out_what_was_missed_and_keeps_the_grid() {
-        assert_eq!(times(MissedTicks::Skip, &[0, 25, 0, 0]), [10, 45, 50, 60]);
+        assert_eq!(times(MissedTicks::Skip, &[0, 25, 0, 0]), [10, 45, 45, 50]);
         let start = Instant::now();
         let mut schedule = Schedule::new(start, PERIOD, MissedTicks::Skip);
         assert_eq!(schedule.done(start + ms(10), start + ms(10)), 0);
-        assert_eq!(schedule.done(start + ms(20), start + ms(45)), 2);
+        assert_eq!(schedule.done(start + ms(20), start + ms(45)), 1);
+        assert_eq!(schedule.due(), Some(start + ms(40)));
+    }
+
+    #[test]
+    fn skip_loses_no_tick_that_is_late_by_less_than_a_period() {
+        // By itself, or because of the one before.
+        assert_eq!(times(MissedTicks::Skip, &[0, 9, 0, 0]), [10, 29, 30, 40]);
+        assert_eq!(times(MissedTicks::Skip, &[0, 19, 0, 0]), [10, 39, 39, 40]);
+        assert_eq!(times(MissedTicks::Skip, &[0, 20, 0, 0]), [10, 40, 40, 50]);
+        let start = Instant::now();
+        let mut schedule = Schedule::new(start, PERIOD, MissedTicks::Skip);
+        assert_eq!(schedule.done(start + ms(15), start + ms(29)), 0);
+        assert_eq!(schedule.due(), Some(start + ms(20)));
     }
 
     #[test]
@@ -129,8 +148,10 @@ mod tests {
     }
 
     #[test]
-    fn delay_moves_the_grid_by_what_was_late() {
+    fn delay_moves_the_grid_by_what_was_late_but_not_for_a_fraction_of_a_period() {
         assert_eq!(times(MissedTicks::Delay, &[0, 25, 0, 0]), [10, 45, 55, 65]);
+        assert_eq!(times(MissedTicks::Delay, &[3, 9, 1, 0]), [13, 29, 31, 40]);
+        assert_eq!(times(MissedTicks::Delay, &[0, 10, 0]), [10, 30, 40]);
     }
 
     #[test]
