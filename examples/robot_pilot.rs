@@ -56,6 +56,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// The last message that is here; those before it are passed over.
-fn newest<T>(subscriber: &Subscriber<T>) -> Option<Message<T>> {
+fn newest<T: 'static>(subscriber: &Subscriber<T>) -> Option<Message<T>> {
     std::iter::from_fn(|| subscriber.try_recv().ok().flatten()).last()
 }

@@ -63,6 +63,13 @@ impl<K: Kind> Builder<K> {
         self
     }
 
+    /// Refuses peers that announce another value of this property: something else may listen where a peer was. Those that do not announce
+    /// it are welcome.
+    pub fn expect_property(mut self, name: impl Into<String>, value: impl Into<Bytes>) -> Self {
+        self.options.expected.push((name.into(), value.into()));
+        self
+    }
+
     /// Bound of what waits to be sent, per peer. Default 1000 messages, 16 MiB.
     pub fn send_queue(mut self, messages: usize, octets: usize) -> Self {
         self.options.send_queue = QueueLimit { messages, octets };

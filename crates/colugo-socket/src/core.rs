@@ -20,6 +20,7 @@ use crate::names::Names;
 use crate::options::{MAX_UNREAD_SUBSCRIPTIONS, Options};
 use crate::own_topics::OwnTopics;
 use crate::peer::Peer;
+use crate::runs::Runs;
 use crate::runtime::Runtime;
 #[cfg(test)]
 use crate::simulator::{self, Sabotage};
@@ -51,6 +52,7 @@ pub(crate) struct Core {
     /// XPUB: what its subscribers hold.
     pub(crate) held_topics: Mutex<HeldTopics>,
     topics: Mutex<OwnTopics>,
+    pub(crate) runs: Runs,
     /// SUB: everything is wanted, so nothing need be filtered on receipt.
     pub(crate) takes_all: AtomicBool,
     /// Room in a queue, or a link more.
@@ -86,6 +88,7 @@ impl Core {
             names: Mutex::default(),
             held_topics: Mutex::default(),
             topics: Mutex::default(),
+            runs: Runs::default(),
             takes_all: AtomicBool::new(false),
             room: Arc::default(),
             peers_changed: Gate::default(),
@@ -197,7 +200,9 @@ impl Core {
 
     /// Takes a link out that will not be used again, and keeps its counts. What is queued still is dropped, and counted.
     pub(crate) fn forget(&self, link: &Link) {
-        let Some(slot) = self.table.lock().remove(link.id) else {
+        let slot = self.table.lock().remove(link.id);
+        self.runs.forget(link.id);
+        let Some(slot) = slot else {
             return;
         };
         let lost = slot.outbox.messages() as u64;

@@ -66,6 +66,16 @@ pub enum HandshakeFault {
     /// The peer said something wrong, or something we cannot agree to.
     #[error(transparent)]
     Peer(#[from] HandshakeError),
+    /// The peer is not the one that was expected.
+    #[error("the peer's {name} is \"{found}\", not \"{expected}\"")]
+    Property {
+        /// Of the property that [`Builder::expect_property`](crate::Builder::expect_property) named.
+        name: String,
+        /// What it was to be, as text.
+        expected: String,
+        /// What the peer announces, as text, cut to 64 characters.
+        found: String,
+    },
     /// It took too long.
     #[error("the peer did not finish the handshake in time")]
     TimedOut,

@@ -24,6 +24,17 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// Enough for one write.
 const GATHER_OCTETS: usize = 256 << 10;
 
+/// What became of the marked links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    /// There were none.
+    Nothing,
+    /// What they had is written, or waits for the system.
+    All,
+    /// Some have more to write, after others had their turn.
+    Part,
+}
+
 /// Links with something to write, and the task that writes it.
 #[derive(Debug, Default)]
 pub(crate) struct Flusher {
@@ -44,16 +55,28 @@ impl Flusher {
         }
     }
 
-    /// Writes the marked links. False: there were none. Only on the data thread.
-    pub(crate) fn flush(&self) -> bool {
+    /// The same for several links, with one lock and one wake-up.
+    pub(crate) fn mark_all(&self, links: impl Iterator<Item = Arc<Link>>) {
+        lock(&self.dirty).extend(links);
+        if !self.awake.swap(true, Ordering::SeqCst) {
+            self.task.wake();
+        }
+    }
+
+    /// Writes the marked links. Only on the data thread.
+    pub(crate) fn flush(&self) -> Flushed {
         let links = std::mem::take(&mut *lock(&self.dirty));
-        let some = !links.is_empty();
+        if links.is_empty() {
+            return Flushed::Nothing;
+        }
+        let mut flushed = Flushed::All;
         for link in links {
             if link.drain(1) {
                 lock(&self.dirty).push(link);
+                flushed = Flushed::Part;
             }
         }
-        some
+        flushed
     }
 
     /// While senders fill the queues faster than a write takes, waits for more to write at once.
@@ -103,8 +126,10 @@ impl Flusher {
             }
             for _ in 0..ROUNDS {
                 self.gather();
-                if self.flush() {
-                    continue;
+                match self.flush() {
+                    Flushed::Nothing => {}
+                    Flushed::All => continue,
+                    Flushed::Part => break,
                 }
                 self.awake.store(false, Ordering::SeqCst);
                 if !lock(&self.dirty).is_empty() {

@@ -15,6 +15,8 @@ use crate::stream::Stream;
 
 /// Room for an honest handshake; more is read as it comes.
 const FIRST_READ: usize = 512;
+/// Characters of a peer's property in an error.
+const SHOWN: usize = 64;
 
 /// Shakes hands. Gives who is there, what was read beyond the handshake, and what `admit` gave. None: it did not admit the peer.
 ///
@@ -32,6 +34,24 @@ pub(crate) async fn greet<A>(
         Ok(done) => done,
         Err(_) => Err(HandshakeFault::TimedOut),
     }
+}
+
+/// Whether it is who was expected.
+fn check(hello: &PeerHello, options: &Options) -> Result<(), HandshakeFault> {
+    let text = |octets: &[u8]| {
+        let text = String::from_utf8_lossy(octets);
+        text.escape_debug().take(SHOWN).collect()
+    };
+    for (name, expected) in &options.expected {
+        if let Some(found) = hello.metadata.get(name).filter(|found| *found != expected) {
+            return Err(HandshakeFault::Property {
+                name: name.clone(),
+                expected: text(expected),
+                found: text(found),
+            });
+        }
+    }
+    Ok(())
 }
 
 async fn exchange<A>(
@@ -64,6 +84,7 @@ async fn exchange<A>(
             Ok((consumed, done)) => {
                 buf.advance(consumed.min(buf.len()));
                 if let Some(hello) = done {
+                    check(&hello, options)?;
                     let Some(admitted) = admit(hello) else {
                         return Ok(None);
                     };

@@ -78,6 +78,7 @@ mod peer;
 mod pipe;
 mod random;
 mod request;
+mod runs;
 mod runtime;
 #[cfg(any(test, fuzzing))]
 mod scripted;
@@ -86,6 +87,7 @@ mod session;
 #[cfg(test)]
 mod simulator;
 mod socket;
+mod spares;
 mod stamping;
 mod stats;
 mod stream;

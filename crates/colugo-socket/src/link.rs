@@ -23,6 +23,9 @@ use crate::writer::{Writer, Wrote};
 const INLINE_PAUSE_NS: u64 = 20_000;
 /// After a pause this long since the last write, a message is written at once; before, it may wait for others.
 const STREAM_PAUSE_NS: u64 = 50_000;
+/// A sender helps a writer that has not come to it for so long, or when so much waits.
+const HELP_AFTER_NS: u64 = 50_000;
+const HELP_OCTETS: usize = 128 << 10;
 /// From this capacity on a link's buffers are given back when it is idle for so long.
 const IDLE_CAPACITY: usize = 4 << 10;
 const WARM_NS: u64 = 1_000_000_000;
@@ -133,11 +136,13 @@ impl Link {
             }
             return false;
         };
+        let on_data_thread = runtime::on_data_thread();
         for round in 0..=rounds {
             if writer.is_done() && !self.take(writer, round == rounds) {
                 return round == rounds && !self.is_idle();
             }
-            match writer.write() {
+            match writer.write(on_data_thread) {
+                Wrote::Enough => return true,
                 Wrote::All => self
                     .last_write_ns
                     .store(since_start_ns(), Ordering::Relaxed),
@@ -241,7 +246,12 @@ impl Link {
     /// Writes, as a sender that has queued a lot, if nobody else is writing.
     #[cold]
     pub(crate) fn help(self: &Arc<Self>) {
-        if !runtime::on_data_thread() && self.writer.try_lock().is_ok() && self.drain(1) {
+        if runtime::on_data_thread() {
+            return;
+        }
+        let waited_ns = since_start_ns().saturating_sub(self.last_write_ns.load(Ordering::Relaxed));
+        let due = waited_ns > HELP_AFTER_NS || self.queued_octets() >= HELP_OCTETS;
+        if due && self.writer.try_lock().is_ok() && self.drain(1) {
             self.flusher.mark(self.clone());
         }
     }
@@ -251,6 +261,10 @@ impl Link {
         if self.drain(1) {
             self.flusher.mark(self.clone());
         }
+    }
+
+    pub(crate) fn flusher(&self) -> &Arc<Flusher> {
+        &self.flusher
     }
 
     /// Wakes the connection's task with a signal.

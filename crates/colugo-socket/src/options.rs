@@ -73,6 +73,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 pub(crate) struct Options {
     pub(crate) identity: Option<Bytes>,
     pub(crate) properties: Vec<(String, Bytes)>,
+    /// What a peer must announce of these, if it announces them.
+    pub(crate) expected: Vec<(String, Bytes)>,
     pub(crate) send_queue: QueueLimit,
     pub(crate) receive_queue: QueueLimit,
     pub(crate) overflow: Overflow,
@@ -92,6 +94,7 @@ impl Options {
         Self {
             identity: None,
             properties: Vec::new(),
+            expected: Vec::new(),
             send_queue: QueueLimit::default(),
             receive_queue: QueueLimit::default(),
             overflow,

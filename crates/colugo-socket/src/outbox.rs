@@ -16,8 +16,8 @@ use crate::stamping::Stamping;
 /// From this size on a frame is queued as it is, and written from where it lies.
 const SHARE_FROM: usize = 16 << 10;
 
-/// Each time so many octets more wait, the sender is asked to help writing.
-const HELP_EVERY: usize = 128 << 10;
+/// Each time so many octets more wait, the sender is asked to look whether it should help writing.
+const HELP_EVERY: usize = 16 << 10;
 
 /// What waits to be written.
 #[derive(Debug, Default)]
@@ -133,6 +133,13 @@ impl Outbox {
     pub(crate) fn count_lost(&mut self, seq: u64) {
         if let Some(stamping) = &mut self.stamping {
             stamping.lost(seq);
+        }
+    }
+
+    /// The same of `count` messages from `seq` on.
+    pub(crate) fn count_lost_all(&mut self, seq: u64, count: u64) {
+        if let Some(stamping) = &mut self.stamping {
+            stamping.lost_all(seq, count);
         }
     }
 

@@ -2,7 +2,6 @@
 //! Does no I/O; its buffer grows with the octets that came, never with the size a header claims.
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -20,6 +19,7 @@ use crate::link::Link;
 use crate::message::Meta;
 use crate::options::{MAX_BEFORE_PONG, MAX_COMMAND, MAX_FRAMES};
 use crate::peer::Peer;
+use crate::spares::{RECYCLE_MAX, Spares};
 use crate::stamping;
 use crate::xpub::{CANCELS, SUBSCRIBES};
 
@@ -28,9 +28,6 @@ const COPY_BELOW: usize = 4096;
 
 /// Octets of an unfinished message that are copied into the next buffer at most.
 const CARRY_BELOW: usize = 16 << 10;
-/// Buffers that wait to be used again, and the largest of them.
-const USED: usize = 3;
-const RECYCLE_MAX: usize = 256 << 10;
 
 /// How a peer broke the protocol after the handshake.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +57,7 @@ pub(crate) struct Parser {
     peer: Arc<Peer>,
     flow: Arc<Flow>,
     buf: BytesMut,
-    /// Buffers that were handed over, oldest first.
-    used: VecDeque<Bytes>,
+    spares: Spares,
     /// A piece of the buffer was handed over.
     lent: bool,
     /// Start of the first message that is not whole, and of the first frame not looked at.
@@ -79,6 +75,8 @@ pub(crate) struct Parser {
     /// Number and time of the first message of the batch, and of the next one.
     batch_meta: Meta,
     next_meta: Meta,
+    /// What was expected next when this publisher was connected last, until it says where it is now.
+    resumes: Option<u64>,
 }
 
 impl Parser {
@@ -89,13 +87,14 @@ impl Parser {
         flow: Arc<Flow>,
         buf: BytesMut,
     ) -> Self {
+        let resumes = core.runs.back(&peer);
         Self {
             core,
             link,
             peer,
             flow,
             buf,
-            used: VecDeque::new(),
+            spares: Spares::default(),
             lent: false,
             start: 0,
             pos: 0,
@@ -107,11 +106,15 @@ impl Parser {
             marks: Vec::new(),
             batch_meta: Meta::default(),
             next_meta: Meta::default(),
+            resumes,
         }
     }
 
     /// The buffer, with room for at least half of `room` octets.
     pub(crate) fn buffer(&mut self, room: usize) -> &mut BytesMut {
+        if self.missing > RECYCLE_MAX && self.buf.len() <= self.missing / 4 {
+            self.reuse_large();
+        }
         let left = self.buf.capacity().saturating_sub(self.buf.len());
         if left < room / 2 {
             self.renew(room);
@@ -119,26 +122,35 @@ impl Parser {
         &mut self.buf
     }
 
-    /// A used buffer that nobody holds any more saves a fresh one, whose pages the system would have to clear.
     fn renew(&mut self, room: usize) {
         if self.buf.len() > CARRY_BELOW || room > RECYCLE_MAX {
             self.buf.reserve(room);
             return;
         }
-        let used = (self.used.len() >= USED)
-            .then(|| self.used.pop_front())
-            .flatten();
-        let mut fresh = match used.map(Bytes::try_into_mut) {
-            Some(Ok(mut buf)) => {
-                buf.clear();
-                buf.reserve(room);
-                buf
-            }
-            _ => BytesMut::with_capacity(room),
-        };
+        let mut fresh = self
+            .spares
+            .small()
+            .unwrap_or_else(|| BytesMut::with_capacity(room));
+        fresh.reserve(room);
         fresh.extend_from_slice(&self.buf);
         self.buf = fresh;
         self.lent = false;
+    }
+
+    /// At the start of a large message: moves into the buffer of an earlier one.
+    fn reuse_large(&mut self) {
+        if !self.spares.has_large() {
+            return;
+        }
+        // A spare may be the rest of this very buffer: it is free when this is gone.
+        let carried = BytesMut::from(&self.buf[..]);
+        self.buf = carried;
+        self.lent = false;
+        let needed = self.buf.len().saturating_add(self.missing);
+        if let Some(mut large) = self.spares.large(needed) {
+            large.extend_from_slice(&self.buf);
+            self.buf = large;
+        }
     }
 
     pub(crate) fn missing(&self) -> usize {
@@ -147,12 +159,12 @@ impl Parser {
 
     /// Whether it holds more than an idle peer should.
     pub(crate) fn is_warm(&self) -> bool {
-        self.buf.capacity() > 0 || !self.used.is_empty()
+        self.buf.capacity() > 0 || !self.spares.is_empty()
     }
 
     /// Nothing to read for a while: an idle peer holds no buffer.
     pub(crate) fn cool(&mut self) {
-        self.used = VecDeque::new();
+        self.spares = Spares::default();
         if self.buf.is_empty() {
             self.buf = BytesMut::new();
             self.lent = false;
@@ -362,6 +374,11 @@ impl Parser {
     }
 
     fn stamp(&mut self, stamp: &Stamp) {
+        if let Some(expected) = self.resumes.take() {
+            let gone = stamp.seq.saturating_sub(expected);
+            let counter = &self.core.counters.lost_disconnected;
+            counter.fetch_add(gone, Ordering::Relaxed);
+        }
         let (explained, filtered, unexplained) =
             stamping::missing(self.next_meta.present().map(|m| m.seq), stamp);
         if let Sink::Inbox(inbox) = &self.core.sink {
@@ -393,6 +410,15 @@ impl Parser {
         };
         self.next_meta = meta;
         self.mark(Mark::Stamp(meta));
+    }
+
+    /// The connection has ended. What a publisher sends until it is back is missing; with a filter nobody knows how much of it was wanted.
+    pub(crate) fn leave(&self) {
+        if let Some(expected) = self.next_meta.present()
+            && self.core.takes_all.load(Ordering::Relaxed)
+        {
+            self.core.runs.left(&self.peer, expected.seq);
+        }
     }
 
     fn mark(&mut self, mark: Mark) {
@@ -455,8 +481,8 @@ impl Parser {
             return copy;
         }
         let whole = self.buf.split_to(cut).freeze();
-        if !self.lent && self.used.len() < USED {
-            self.used.push_back(whole.clone());
+        if !self.lent {
+            self.spares.keep(&whole);
         }
         self.lent = true;
         whole

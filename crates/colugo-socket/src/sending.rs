@@ -28,6 +28,15 @@ impl Core {
     pub(crate) fn publish(&self, out: &Outgoing<'_>) -> Result<Sent, SendError> {
         self.check_size(out)?;
         let drops = self.options.overflow == Overflow::DropNewest;
+        if drops
+            && !self.is_closing()
+            && let Some((dropped, many)) = self.table.skip()
+        {
+            if many {
+                std::thread::yield_now();
+            }
+            return Ok(Sent { queued: 0, dropped });
+        }
         match self.publish_now(out, drops) {
             Some(done) => done,
             None => self.publish_patiently(out),
@@ -119,6 +128,9 @@ impl Core {
             }
         }
         let alone = table.sessions == 1;
+        if sent.queued == 0 && sent.dropped > 0 && drop_full {
+            self.table.stuff(&table, sent.dropped);
+        }
         drop(table);
         kicks.kick(alone, out);
         if sent.dropped > 0 {
@@ -344,9 +356,26 @@ impl Kicks {
         let Some((first, pushed)) = self.first else {
             return;
         };
-        kick(&first, pushed, alone, out);
-        for (link, pushed) in self.rest {
-            kick(&link, pushed, alone, out);
+        if self.rest.is_empty() {
+            return kick(&first, pushed, alone, out);
+        }
+        Self::kick_all(first, pushed, self.rest);
+    }
+
+    /// Several peers are left to the data thread: one wake-up serves all.
+    #[cold]
+    fn kick_all(first: Arc<Link>, pushed: Pushed, rest: Vec<(Arc<Link>, Pushed)>) {
+        let flusher = first.flusher().clone();
+        let mut waiting = Vec::with_capacity(rest.len() + 1);
+        for (link, pushed) in std::iter::once((first, pushed)).chain(rest) {
+            match pushed {
+                Pushed::Writer => waiting.push(link),
+                Pushed::Plenty => link.help(),
+                Pushed::Queued | Pushed::Full | Pushed::Gone => {}
+            }
+        }
+        if !waiting.is_empty() {
+            flusher.mark_all(waiting.into_iter());
         }
     }
 }

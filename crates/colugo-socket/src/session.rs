@@ -34,8 +34,11 @@ const YIELDS: usize = 4;
 /// Two reads are close if no more than this lies between them; then the task stays awake for so long after the second.
 const CLOSE_NS: u64 = 150_000;
 const AWAKE_NS: u64 = 60_000;
-/// Reads before the other tasks of the thread get their turn.
+/// Reads before the other tasks of the thread get their turn, and octets: who sends large messages must not hold up who sends small ones.
 const READS_IN_A_ROW: usize = 8;
+const OCTETS_IN_A_ROW: usize = 256 << 10;
+/// The largest read, of a message that is larger.
+const READ_LARGE: usize = 512 << 10;
 /// Writes before the other tasks of the thread get their turn.
 pub(crate) const WRITES_IN_A_ROW: usize = 16;
 
@@ -132,6 +135,7 @@ impl Session {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<DownReason> {
+        let mut octets = 0;
         for _ in 0..READS_IN_A_ROW {
             if self.paused
                 && let Sink::Inbox(inbox) = &self.core.sink
@@ -146,7 +150,8 @@ impl Session {
             }
             let room = self
                 .read_size
-                .max(self.parser.missing().min(self.read_total.max(READ_MAX)));
+                .max(self.parser.missing().min(self.read_total.max(READ_MAX)))
+                .min(READ_LARGE);
             let buf = self.parser.buffer(room);
             let before = buf.capacity() - buf.len();
             let read = pin!(self.read.read_buf(buf)).poll(cx);
@@ -158,11 +163,17 @@ impl Session {
             };
             match read {
                 Ok(0) => return Poll::Ready(DownReason::Eof),
-                Ok(n) => self.adapt(n, before),
+                Ok(n) => {
+                    self.adapt(n, before);
+                    octets += n;
+                }
                 Err(error) => return Poll::Ready(DownReason::Io(error.kind())),
             }
             if let Err(why) = self.consume() {
                 return Poll::Ready(why);
+            }
+            if octets >= OCTETS_IN_A_ROW {
+                break;
             }
         }
         cx.waker().wake_by_ref();
@@ -256,6 +267,7 @@ impl Drop for Session {
     /// Also when the task is aborted: a link that is up always goes down.
     fn drop(&mut self) {
         let why = self.why.take().unwrap_or(DownReason::Local);
+        self.parser.leave();
         self.core.link_down(&self.link, &self.peer, why);
     }
 }

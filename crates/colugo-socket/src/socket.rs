@@ -188,6 +188,7 @@ impl<K: Kind> Socket<K> {
             unknown_commands: get(&counters.unknown_commands),
             lost: get(&counters.lost),
             lost_unexplained: get(&counters.lost_unexplained),
+            lost_disconnected: get(&counters.lost_disconnected),
             handshakes_failed: get(&counters.handshakes_failed),
             refused_peers: get(&counters.refused_peers),
             protocol_errors: get(&counters.protocol_errors),

@@ -88,8 +88,15 @@ impl Stamping {
 
     /// A message was not queued because the queue was full.
     pub(crate) fn lost(&mut self, seq: u64) {
-        self.pass(seq);
-        self.full = self.full.saturating_add(u64::from(self.started));
+        self.lost_all(seq, 1);
+    }
+
+    /// The same of `count` messages from `seq` on.
+    pub(crate) fn lost_all(&mut self, seq: u64, count: u64) {
+        self.pass(seq.wrapping_add(count).wrapping_sub(1));
+        if self.started {
+            self.full = self.full.saturating_add(count);
+        }
     }
 
     /// A message was not for this peer: its subscriptions do not match.

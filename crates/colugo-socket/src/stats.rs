@@ -37,6 +37,9 @@ pub struct Stats {
     pub lost: u64,
     /// Gaps in publishers' numbers that no publisher explained.
     pub lost_unexplained: u64,
+    /// Messages of a publisher that were sent while its connection was down, or were on their way when it ended. Known of a publisher that
+    /// stamps, is dialled, and was back by now, where everything is subscribed to.
+    pub lost_disconnected: u64,
     /// Handshakes that failed.
     pub handshakes_failed: u64,
     /// Peers that had no place: a second one of a PAIR, or of an identity at a ROUTER. Counts attempts.
@@ -60,6 +63,7 @@ pub(crate) struct Counters {
     pub(crate) unknown_commands: AtomicU64,
     pub(crate) lost: AtomicU64,
     pub(crate) lost_unexplained: AtomicU64,
+    pub(crate) lost_disconnected: AtomicU64,
     pub(crate) handshakes_failed: AtomicU64,
     pub(crate) refused_peers: AtomicU64,
     pub(crate) protocol_errors: AtomicU64,

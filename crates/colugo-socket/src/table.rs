@@ -1,7 +1,7 @@
 //! `Table`: the links of one socket with all that senders touch: queues, subscriptions, whose turn it is. One lock guards the whole of it, so
 //! that a message costs one lock however many peers it goes to; no system call happens under it.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use colugo_zmtp::SubscriptionSet;
@@ -18,6 +18,9 @@ use crate::stamping::SendClock;
 const PLACE_BITS: u32 = 24;
 const PLACE_MASK: u64 = (1 << PLACE_BITS) - 1;
 
+/// A sender that drops so many messages in a row gives its processor away once.
+const MANY_SKIPPED: u64 = 64;
+
 /// Tries of the writer before it sleeps.
 const POLITE_TRIES: usize = 64;
 
@@ -25,7 +28,13 @@ const POLITE_TRIES: usize = 64;
 #[derive(Debug)]
 pub(crate) struct SharedTable {
     table: Mutex<Table>,
+    /// While every subscriber wants everything and has a full queue: how many they are, above [`SKIPPED_BITS`], and below how many messages
+    /// were dropped for all of them since, without the lock. Whoever takes the lock settles that first: what is behind it is exact.
+    stuffed: AtomicU64,
 }
+
+const SKIPPED_BITS: u32 = 44;
+const SKIPPED_MASK: u64 = (1 << SKIPPED_BITS) - 1;
 
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -101,19 +110,72 @@ impl SharedTable {
         };
         Self {
             table: Mutex::new(table),
+            stuffed: AtomicU64::new(0),
         }
     }
 
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, Table> {
-        lock(&self.table)
+        self.settled(lock(&self.table))
+    }
+
+    #[inline]
+    fn settled<'a>(&'a self, table: MutexGuard<'a, Table>) -> MutexGuard<'a, Table> {
+        if self.stuffed.load(Ordering::Relaxed) == 0 {
+            return table;
+        }
+        self.settle(table)
+    }
+
+    #[cold]
+    fn settle<'a>(&'a self, mut table: MutexGuard<'a, Table>) -> MutexGuard<'a, Table> {
+        // Nobody has changed the table since: the subscribers are still those that were full then.
+        let skipped = self.stuffed.swap(0, Ordering::AcqRel) & SKIPPED_MASK;
+        if skipped > 0 {
+            table.lose(skipped);
+        }
+        table
+    }
+
+    /// Drops a message for all subscribers, if all of them want everything and are full: gives how many they are, and whether many were
+    /// dropped in a row. Takes no lock, so that a publisher that floods does not take the writer's time.
+    #[inline]
+    pub(crate) fn skip(&self) -> Option<(u32, bool)> {
+        let mut stuffed = self.stuffed.load(Ordering::Acquire);
+        while stuffed != 0 && stuffed & SKIPPED_MASK != SKIPPED_MASK {
+            match self.stuffed.compare_exchange_weak(
+                stuffed,
+                stuffed + 1,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => {
+                    let many = stuffed % MANY_SKIPPED == MANY_SKIPPED - 1;
+                    return Some(((stuffed >> SKIPPED_BITS) as u32, many));
+                }
+                Err(now) => stuffed = now,
+            }
+        }
+        None
+    }
+
+    /// After a message that `full` subscribers had no room for and nobody else wanted: lets [`skip`](Self::skip) drop the next ones.
+    #[cold]
+    pub(crate) fn stuff(&self, table: &Table, full: u32) {
+        let all = table
+            .slots()
+            .all(|slot| !slot.outbox.session || slot.subscriptions.matches_all());
+        if all && full < 1 << (u64::BITS - SKIPPED_BITS) {
+            let stuffed = u64::from(full) << SKIPPED_BITS;
+            self.stuffed.store(stuffed, Ordering::Release);
+        }
     }
 
     /// For the writer: a lock that it waits for asleep would cost the sender, who holds it most of the time, a system call to wake it.
     pub(crate) fn lock_politely(&self) -> MutexGuard<'_, Table> {
         for _ in 0..POLITE_TRIES {
             if let Ok(table) = self.table.try_lock() {
-                return table;
+                return self.settled(table);
             }
             std::thread::yield_now();
         }
@@ -155,6 +217,16 @@ impl Table {
             .get_mut(place)?
             .as_mut()
             .filter(|slot| slot.link.id == id)
+    }
+
+    /// Counts the next `count` messages as lost for every subscriber: all of them are full.
+    fn lose(&mut self, count: u64) {
+        let seq = self.seq;
+        self.seq = seq.wrapping_add(count);
+        for slot in self.slots_mut().filter(|slot| slot.outbox.session) {
+            slot.link.dropped.fetch_add(count, Ordering::Relaxed);
+            slot.outbox.count_lost_all(seq, count);
+        }
     }
 
     /// Takes a link out that will not come back.

@@ -7,6 +7,11 @@ use crate::stream::WriteHalf;
 
 /// Pieces per system call at most.
 const SLICES: usize = 64;
+/// Octets of one system call at most: a thread that writes 64 MiB in one call can't be interrupted for that long.
+const CALL_OCTETS: usize = 256 << 10;
+/// Octets that the data thread writes for one link before others have their turn.
+const TURN_OCTETS: usize = 512 << 10;
+
 #[derive(Debug)]
 pub(crate) struct Writer {
     half: WriteHalf,
@@ -21,6 +26,8 @@ pub(crate) struct Writer {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Wrote {
     All,
+    /// The system would take more, but others have waited long enough.
+    Enough,
     /// The system's buffer is full.
     Blocked,
     Broken(io::ErrorKind),
@@ -67,12 +74,19 @@ impl Writer {
         self.taken.tail.capacity()
     }
 
-    /// Writes until all is written or the system takes no more.
-    pub(crate) fn write(&mut self) -> Wrote {
+    /// Writes until all is written or the system takes no more; with `shared` time, at most some hundred KiB.
+    pub(crate) fn write(&mut self, shared: bool) -> Wrote {
+        let mut left = if shared { TURN_OCTETS } else { usize::MAX };
         while !self.is_done() {
-            match self.write_some() {
+            if left == 0 {
+                return Wrote::Enough;
+            }
+            match self.write_some(left.min(CALL_OCTETS)) {
                 Ok(0) => return Wrote::Broken(io::ErrorKind::WriteZero),
-                Ok(n) => self.advance(n),
+                Ok(n) => {
+                    left = left.saturating_sub(n);
+                    self.advance(n);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Wrote::Blocked,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Wrote::Broken(error.kind()),
@@ -84,7 +98,7 @@ impl Writer {
         Wrote::All
     }
 
-    fn write_some(&self) -> io::Result<usize> {
+    fn write_some(&self, most: usize) -> io::Result<usize> {
         let rest = |piece: &[u8], i: usize| {
             if i == self.index {
                 self.offset.min(piece.len())
@@ -99,7 +113,7 @@ impl Writer {
                 .try_write(self.taken.tail.get(skip..).unwrap_or_default());
         }
         let mut slices = [IoSlice::new(&[]); SLICES];
-        let mut count = 0;
+        let (mut count, mut left) = (0, most);
         let pieces = self
             .taken
             .chunks
@@ -107,8 +121,14 @@ impl Writer {
             .map(|c| &c[..])
             .chain([&self.taken.tail[..]]);
         for ((i, piece), slot) in pieces.enumerate().skip(self.index).zip(&mut slices) {
-            *slot = IoSlice::new(piece.get(rest(piece, i)..).unwrap_or_default());
+            let piece = piece.get(rest(piece, i)..).unwrap_or_default();
+            let piece = piece.get(..left).unwrap_or(piece);
+            *slot = IoSlice::new(piece);
             count += 1;
+            left -= piece.len();
+            if left == 0 {
+                break;
+            }
         }
         self.half
             .try_write_vectored(slices.get(..count).unwrap_or_default())

@@ -77,6 +77,11 @@ impl Program {
         }
     }
 
+    /// The next line of its standard output, if one comes in time.
+    pub fn try_line(&mut self, timeout: Duration) -> Option<String> {
+        self.lines.recv_timeout(timeout).ok()
+    }
+
     /// The first line that `wanted` likes; those before it are gone.
     pub fn line_where(&mut self, timeout: Duration, wanted: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + timeout;

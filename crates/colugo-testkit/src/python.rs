@@ -35,9 +35,14 @@ impl Python {
         command
     }
 
-    /// Runs one of the scripts in the testkit's own folder.
-    pub fn start(&self, name: &str) -> Program {
+    /// A call of one of the scripts in the testkit's own folder.
+    pub fn own_script(&self, name: &str) -> Command {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("python");
-        Program::start(&mut self.script(folder.join(name)))
+        self.script(folder.join(name))
+    }
+
+    /// Runs one of them.
+    pub fn start(&self, name: &str) -> Program {
+        Program::start(&mut self.own_script(name))
     }
 }

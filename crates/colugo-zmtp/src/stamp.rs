@@ -67,8 +67,8 @@ impl Cause {
 
 /// Counts of messages by the cause of their loss; small, and copied.
 ///
-/// The total is always right: when more than [`MAX_LOSS_CAUSES`] causes meet, the last place
-/// becomes `Cause::Other(0)` and takes the rest.
+/// The total is always right: when more than [`MAX_LOSS_CAUSES`] causes meet, `Cause::Other(0)`
+/// takes the rest, in the last place if it has none yet.
 ///
 /// ```
 /// use colugo_zmtp::{Cause, Losses};
@@ -114,20 +114,22 @@ impl Losses {
         if count == 0 {
             return;
         }
-        let known = self
-            .entries
-            .iter_mut()
-            .take(self.len)
-            .find(|e| e.0 == cause);
-        if let Some((_, sum)) = known {
+        if let Some(sum) = self.count_of(cause) {
             *sum = sum.saturating_add(count);
         } else if let Some(free) = self.entries.get_mut(self.len) {
             *free = (cause, count);
             self.len = self.len.saturating_add(1);
+        } else if let Some(sum) = self.count_of(Cause::Other(0)) {
+            *sum = sum.saturating_add(count);
         } else if let Some((last, sum)) = self.entries.last_mut() {
             *last = Cause::Other(0);
             *sum = sum.saturating_add(count);
         }
+    }
+
+    fn count_of(&mut self, cause: Cause) -> Option<&mut u64> {
+        let mut entries = self.entries.iter_mut().take(self.len);
+        entries.find(|e| e.0 == cause).map(|e| &mut e.1)
     }
 
     /// Causes and their counts, in the order they were added. No count is zero.
@@ -316,6 +318,18 @@ mod tests {
     }
 
     #[test]
+    fn the_place_for_several_causes_is_one_wherever_it_stands() {
+        let mut losses = Losses::default();
+        losses.add(Cause::Other(0), 1);
+        for code in 1..=20 {
+            losses.add(Cause::from_code(code), 1);
+        }
+        let several = losses.iter().filter(|e| e.0 == Cause::Other(0));
+        assert_eq!(several.collect::<Vec<_>>(), [(Cause::Other(0), 14)]);
+        assert_eq!(losses.total(), 21);
+    }
+
+    #[test]
     fn unknown_flags_and_trailing_octets_are_left_to_later_versions() {
         let mut data = vec![0xf8];
         data.extend_from_slice(&[0; 16]);
@@ -336,7 +350,9 @@ mod tests {
         assert_eq!(losses.total(), 255);
         assert_eq!(losses.iter().count(), MAX_LOSS_CAUSES);
         let seven = MAX_LOSS_CAUSES as u64 - 1;
-        assert_eq!(losses.iter().last(), Some((Cause::Other(0), 255 - seven)));
+        let mut several = losses.iter().filter(|e| e.0 == Cause::Other(0));
+        assert_eq!(several.next(), Some((Cause::Other(0), 255 - seven)));
+        assert_eq!(several.next(), None);
     }
 
     #[test]

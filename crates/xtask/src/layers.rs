@@ -20,6 +20,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("colugo-examples", &["colugo", "colugo-socket"]),
     ("colugo-scenarios", &["colugo"]),
     ("colugo-interop", &["colugo-socket"]),
+    // A test program itself, whose tests start it.
+    ("colugo-faults", &["colugo-socket", "colugo-testkit"]),
     ("xtask", &[]),
 ];
 

@@ -39,8 +39,11 @@ Commands:
            --secs S       seconds of each run
            --runs N       runs of each side
            --help         all that the runner knows
-  soak   Run a scenario of the system tests many times
+  soak   Run a scenario many times, or for long, and print its figures beside what they should be
            first-message [PAIRS]   pairs of fresh processes in which no message may be lost (200)
+           kill, partition, loss, flapping, churn, slow, stranger, descriptors, mute
+                          faults on real sockets; [--rounds N] [--secs S] [--json]
+           --help         says what each of those does
   setup  Install the cargo tools that the checks use where they are there: cargo-nextest, cargo-deny, cargo-fuzz
 
 Examples:
@@ -79,9 +82,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// The bench runner has a help text of its own.
+/// The runners of benches and faults have help texts of their own.
 fn asks_for_help(command: &str, rest: &[String]) -> bool {
-    command != "bench"
+    !["bench", "soak"].contains(&command)
         && rest
             .iter()
             .any(|argument| argument == "-h" || argument == "--help")

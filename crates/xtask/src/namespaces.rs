@@ -24,7 +24,7 @@ pub(crate) fn check(workshop: &Workshop) -> Result<Verdict, Error> {
     ) {
         return workshop.lacks(skipped);
     }
-    if !enter().args(["sh", "-c", INSIDE, "sh", "true"]).quietly() {
+    if !are_possible() {
         let why = "this user may make no network namespaces here";
         return Ok(Verdict::skip(
             why,
@@ -33,10 +33,8 @@ pub(crate) fn check(workshop: &Workshop) -> Result<Verdict, Error> {
     }
     // Inside there is no way to a registry: everything is fetched and built before.
     selection.build(workshop)?;
-    let inside = || {
-        let cargo = enter()
-            .args(["sh", "-c", INSIDE, "sh"])
-            .arg(cargo_program());
+    let cargo = || {
+        let cargo = inside().arg(cargo_program());
         let cargo = cargo.dir(&workshop.root).env("CARGO_NET_OFFLINE", "true");
         // They share the names under /run and the cores: one at a time, so that their deadlines mean something.
         let cargo = cargo
@@ -44,8 +42,18 @@ pub(crate) fn check(workshop: &Workshop) -> Result<Verdict, Error> {
             .env("RUST_TEST_THREADS", "1");
         cargo.env("COLUGO_TEST_NETNS", "1")
     };
-    selection.run(workshop, inside)?;
+    selection.run(workshop, cargo)?;
     Ok(Verdict::Ok)
+}
+
+/// Whether this user may make them.
+pub(crate) fn are_possible() -> bool {
+    inside().arg("true").quietly()
+}
+
+/// What comes next, with its arguments, is run inside.
+pub(crate) fn inside() -> Process {
+    enter().args(["sh", "-c", INSIDE, "sh"])
 }
 
 fn enter() -> Process {

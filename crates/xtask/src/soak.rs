@@ -1,13 +1,16 @@
-//! `cargo xtask soak`: one scenario of the system tests many more times than the tests run it. Knows which test that is and how it is told
-//! the number; what it measures the scenario prints.
+//! `cargo xtask soak`: one scenario many more times, or for much longer, than the tests run it: faults on real sockets, which `colugo-faults`
+//! knows, and scenarios of the system tests. What a scenario measures it prints itself, with how far it has come.
 
 use crate::error::Error;
-use crate::workshop::{cargo_in, root};
+use crate::namespaces;
+use crate::process::Process;
+use crate::workshop::{Workshop, cargo_in, root};
 use std::time::Duration;
 
-/// A thousand pairs of processes take a few minutes.
-const LIMIT: Duration = Duration::from_secs(60 * 60);
+/// A thousand pairs of processes take a few minutes, a thousand kills half an hour.
+const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 
+/// A scenario of the system tests.
 struct Scenario {
     name: &'static str,
     /// The path that its tests' names start with.
@@ -25,7 +28,37 @@ const SCENARIOS: &[Scenario] = &[Scenario {
 }];
 
 pub(crate) fn run(arguments: &[String]) -> Result<bool, Error> {
-    let (scenario, times) = parse(arguments)?;
+    let name = arguments.first().map_or("", String::as_str);
+    match SCENARIOS.iter().find(|scenario| scenario.name == name) {
+        Some(scenario) => repeat(scenario, times(arguments)?),
+        None => faults(arguments),
+    }
+}
+
+/// `colugo-faults` in release, with hosts and networks of its own where this user may make them, and libzmq beside it where there is Python.
+fn faults(arguments: &[String]) -> Result<bool, Error> {
+    let workshop = Workshop::open(false)?;
+    let build = ["build", "--release", "--locked", "--package"];
+    workshop.cargo().args(build).arg("colugo-faults").run()?;
+    let program = workshop.target().join("release/colugo-faults");
+    let process = if namespaces::are_possible() {
+        namespaces::inside().arg(program)
+    } else {
+        Process::new(program)
+    };
+    let process = match workshop.python() {
+        Ok(python) => process.env("COLUGO_TEST_PYTHON", python),
+        Err(_) => process,
+    };
+    match process.args(arguments).arg("--judge").limit(LIMIT).run() {
+        Ok(()) => Ok(true),
+        // It has said what is wrong.
+        Err(Error::Failed { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn repeat(scenario: &Scenario, times: Option<u32>) -> Result<bool, Error> {
     let times = times.unwrap_or(scenario.times);
     println!("{}: {times} times", scenario.name);
     // With the workspace's features, so that what the tests have built is used again.
@@ -38,25 +71,18 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, Error> {
     Ok(true)
 }
 
-fn parse(arguments: &[String]) -> Result<(&'static Scenario, Option<u32>), Error> {
-    let names = || {
-        let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
-        names.join(", ")
-    };
+/// Of `NAME [TIMES]`.
+fn times(arguments: &[String]) -> Result<Option<u32>, Error> {
     let usage = |what: String| Error::Usage(format!("{what}: cargo xtask soak SCENARIO [TIMES]"));
-    let (name, times) = match arguments {
-        [name] => (name, None),
-        [name, times] => (name, Some(times)),
-        _ => return Err(usage(format!("a scenario is needed, one of {}", names()))),
-    };
-    let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name);
-    let scenario =
-        scenario.ok_or_else(|| usage(format!("there is no scenario `{name}`, but {}", names())))?;
-    let times = times.map(|times| {
-        let number = times.parse().ok().filter(|number| *number > 0);
-        number.ok_or_else(|| usage(format!("`{times}` is no number of times")))
-    });
-    Ok((scenario, times.transpose()?))
+    match arguments {
+        [_] => Ok(None),
+        [_, times] => {
+            let number = times.parse().ok().filter(|number| *number > 0);
+            let number = number.ok_or_else(|| usage(format!("`{times}` is no number of times")));
+            number.map(Some)
+        }
+        _ => Err(usage("one number at most".to_owned())),
+    }
 }
 
 #[cfg(test)]
@@ -68,11 +94,11 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_and_a_number_are_understood_and_others_refused() {
-        let (scenario, times) = parse(&words("first-message 7")).unwrap();
-        assert_eq!((scenario.tests, times), ("first_message::", Some(7)));
-        for wrong in ["", "nothing", "first-message 0", "first-message x", "a b c"] {
-            assert!(parse(&words(wrong)).is_err(), "{wrong}");
+    fn a_number_of_times_is_understood_and_others_refused() {
+        assert_eq!(times(&words("first-message 7")).unwrap(), Some(7));
+        assert_eq!(times(&words("first-message")).unwrap(), None);
+        for wrong in ["first-message 0", "first-message x", "a b c"] {
+            assert!(times(&words(wrong)).is_err(), "{wrong}");
         }
     }
 }

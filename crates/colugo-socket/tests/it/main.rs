@@ -10,6 +10,7 @@ mod pair;
 mod patterns;
 mod pubsub;
 mod reconnect;
+mod returning;
 mod xpub;
 
 use std::time::Duration;

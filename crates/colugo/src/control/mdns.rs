@@ -11,7 +11,7 @@ use std::time::Duration;
 use colugo_graph::{NodeId, NodeRecord, SERVICE_TYPE, Source, Version, limits};
 use mdns_sd::{
     DaemonEvent, IfKind, Receiver, ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent,
-    ServiceInfo,
+    ServiceInfo, TxtProperties,
 };
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -361,23 +361,45 @@ fn register(daemon: &ServiceDaemon, registration: &Registration) {
 }
 
 fn read(service: &ResolvedService) -> Option<NodeRecord> {
-    let port = service.get_port();
-    let addresses = service.get_addresses().iter().map(|address| match address {
+    record(
+        service.get_fullname(),
+        service.get_port(),
+        service.get_addresses(),
+        service.get_properties(),
+    )
+}
+
+fn record<'a>(
+    full_name: &str,
+    port: u16,
+    addresses: impl IntoIterator<Item = &'a ScopedIp>,
+    txt: &TxtProperties,
+) -> Option<NodeRecord> {
+    let addresses = addresses.into_iter().map(|address| match address {
         // Only there an address means nothing without its interface.
         ScopedIp::V6(v6) if v6.addr().is_unicast_link_local() => {
             SocketAddrV6::new(*v6.addr(), port, 0, v6.scope_id().index).into()
         }
         other => SocketAddr::new(other.to_ip_addr(), port),
     });
-    let txt = service
-        .get_properties()
+    let txt = txt
         .iter()
         .map(|pair| (pair.key(), pair.val().unwrap_or_default()));
-    NodeRecord::parse(instance(service.get_fullname()), txt, addresses)
-        .inspect_err(
-            |error| tracing::debug!(name = service.get_fullname(), %error, "not a node record"),
-        )
+    NodeRecord::parse(instance(full_name), txt, addresses)
+        .inspect_err(|error| tracing::debug!(name = full_name, %error, "not a node record"))
         .ok()
+}
+
+/// What becomes of a service whose TXT record has these octets: for a fuzz target.
+#[cfg(fuzzing)]
+pub fn record_from_octets(
+    full_name: &str,
+    port: u16,
+    addresses: &[IpAddr],
+    txt: &[u8],
+) -> Option<NodeRecord> {
+    let addresses: Vec<ScopedIp> = addresses.iter().map(|address| (*address).into()).collect();
+    record(full_name, port, &addresses, &txt.into())
 }
 
 fn instance(full_name: &str) -> &str {

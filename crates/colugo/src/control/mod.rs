@@ -25,6 +25,8 @@ use colugo_graph::{
     WantId,
 };
 
+#[cfg(fuzzing)]
+pub use mdns::record_from_octets;
 use node::NodeControl;
 use thread::ControlThread;
 
