@@ -5,12 +5,14 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::endpoint::Endpoint;
 use crate::error::BindError;
+use crate::gate::lock;
 use crate::listen::explain;
 use crate::random;
 
@@ -21,7 +23,8 @@ const TRIES: usize = 8;
 #[derive(Debug)]
 pub(crate) struct IpcListener {
     pub(crate) listener: UnixListener,
-    file: Option<(PathBuf, FileId)>,
+    /// Until it is removed: once, since the system gives the number of a removed file to the next one.
+    file: Mutex<Option<(PathBuf, FileId)>>,
 }
 
 /// Device and inode: a file of the same name may be another's.
@@ -40,7 +43,7 @@ pub(crate) fn bind(endpoint: &Endpoint, name: &str) -> Result<(IpcListener, Endp
         io::ErrorKind::AlreadyExists => BindError::NotASocket(endpoint.to_string()),
         _ => explain(endpoint, error),
     })?;
-    let file = file_id(&address).map(|id| (address, id));
+    let file = Mutex::new(file_id(&address).map(|id| (address, id)));
     Ok((IpcListener { listener, file }, endpoint.clone()))
 }
 
@@ -104,14 +107,15 @@ fn file_id(address: &Path) -> Option<FileId> {
 }
 
 impl IpcListener {
-    /// Refuses who dials from now on, and removes the file if it still is the one that was made. Idempotent.
+    /// Removes the file if it still is the one that was made, and refuses who dials from now on. Idempotent.
     pub(crate) fn stop(&self) {
-        let _ = SockRef::from(&self.listener).shutdown(std::net::Shutdown::Both);
-        if let Some((path, made)) = &self.file
-            && file_id(path) == Some(*made)
+        // The file first: as long as it is there somebody answers, so that nobody replaces it meanwhile.
+        if let Some((path, made)) = lock(&self.file).take()
+            && file_id(&path) == Some(made)
         {
             let _ = fs::remove_file(path);
         }
+        let _ = SockRef::from(&self.listener).shutdown(std::net::Shutdown::Both);
     }
 }
 
