@@ -13,7 +13,7 @@ use crate::error::BuildError;
 use crate::event::{Handler, SocketEvent};
 use crate::inbox::Inbox;
 use crate::kind::{Kind, Router, XPub};
-use crate::options::{MAX_MESSAGE_LIMIT, Options, Overflow, QueueLimit};
+use crate::options::{Heartbeat, MAX_MESSAGE_LIMIT, MIN_INTERVAL, Options, Overflow, QueueLimit};
 use crate::runtime::Runtime;
 use crate::socket::Socket;
 
@@ -125,6 +125,29 @@ impl<K: Kind> Builder<K> {
         self
     }
 
+    /// How often a silent peer is asked whether it lives, and after how long a silence a connection that carries nothing is closed (and,
+    /// where we dialled, dialled again). Default 2 s and 6 s; `timeout` is at least three times `interval`, which is at least 10 ms.
+    ///
+    /// Goes to peers of ZMTP 3.1 only. A connection that carried messages since the peer's last answer is not closed but *stalled*
+    /// ([`SocketEvent::Stalled`]): libzmq, for one, answers nothing while its receive queue is full.
+    pub fn heartbeat(mut self, interval: Duration, timeout: Duration) -> Self {
+        self.options.heartbeat = Some(Heartbeat { interval, timeout });
+        self
+    }
+
+    /// Asks no peer whether it lives. What peers ask is answered all the same.
+    pub fn no_heartbeat(mut self) -> Self {
+        self.options.heartbeat = None;
+        self
+    }
+
+    /// How long the system may hold octets that the peer's system does not take, before it gives the connection up: the peer's machine
+    /// is gone, or its program has stopped reading. `None`: as long as the system likes. Default 5 minutes; Linux and Android only.
+    pub fn untaken_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.options.untaken_timeout = timeout;
+        self
+    }
+
     /// PUB: tells peers that announce `X-Colugo` each message's number and time, and what was dropped for them. Default false.
     pub fn stamped(mut self, stamped: bool) -> Self {
         self.options.stamped = stamped;
@@ -188,6 +211,11 @@ impl<K: Kind> Builder<K> {
             if limit.messages == 0 || limit.octets == 0 {
                 return Err(BuildError::EmptyQueue);
             }
+        }
+        if let Some(Heartbeat { interval, timeout }) = options.heartbeat
+            && (interval < MIN_INTERVAL || timeout / 3 < interval)
+        {
+            return Err(BuildError::Heartbeat { interval, timeout });
         }
         let mut config = HandshakeConfig::new(K::TYPE);
         for property in &options.properties {

@@ -157,9 +157,14 @@ pub(crate) async fn run_connection(
     };
     let stamped = core.options.stamped && colugo;
     let (read, write) = stream.split();
+    // With heartbeats a silent peer is found out much sooner; without, keepalive alone finds it, and this would make it slower.
+    if core.options.heartbeat.is_some() && peer.minor() >= 1 {
+        write.set_untaken_timeout(core.options.untaken_timeout);
+    }
+    let sent_before = link.sent.load(Ordering::Relaxed);
     let waiting = core.link_up(link, &peer, Writer::new(write), stamped);
     // From here on the session's drop takes the link down, however it ends.
-    let mut session = Session::new(core.clone(), link.clone(), peer, read, rest);
+    let mut session = Session::new(core.clone(), link.clone(), peer, read, rest, sent_before);
     if waiting && link.drain(usize::MAX) {
         core.flusher.mark(link.clone());
     }

@@ -1,6 +1,7 @@
 //! One small error enum per verb.
 
 use std::io;
+use std::time::Duration;
 
 use crate::endpoint::EndpointError;
 
@@ -29,6 +30,16 @@ pub enum BuildError {
     /// Message limit out of range.
     #[error("the message limit must be 1 octet to 1 GiB, not {0}")]
     MessageLimit(usize),
+    /// Heartbeats too close to each other, or not given the time for an answer.
+    #[error(
+        "a heartbeat needs an interval of at least 10 ms and a timeout of at least three times that, not {interval:?} and {timeout:?}"
+    )]
+    Heartbeat {
+        /// Between two PINGs.
+        interval: Duration,
+        /// Until a silent connection is closed.
+        timeout: Duration,
+    },
     /// A queue that holds nothing.
     #[error("a queue must hold at least one message and one octet")]
     EmptyQueue,

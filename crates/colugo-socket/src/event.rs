@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use colugo_zmtp::HandshakeError;
 
@@ -22,6 +23,9 @@ pub enum DownReason {
     /// The peer broke the protocol.
     #[error("the peer broke the protocol: {0}")]
     Protocol(String),
+    /// It said nothing for so long, although it was asked (see [`Builder::heartbeat`](crate::Builder::heartbeat)) or had promised to.
+    #[error("the peer said nothing for {0:.1?}")]
+    Silent(Duration),
     /// We closed it: disconnect, unbind, close, drop.
     #[error("closed on this side")]
     Local,
@@ -43,6 +47,11 @@ pub enum SocketEvent {
     Connected(Arc<Peer>),
     /// A connection ended.
     Disconnected(Arc<Peer>, DownReason),
+    /// A peer that was sent messages does not answer any more. Its queue is full, or it is gone: only time will tell, so the connection
+    /// stays.
+    Stalled(Arc<Peer>),
+    /// A stalled peer is there again, after so long.
+    Resumed(Arc<Peer>, Duration),
     /// A connection attempt failed; it will be tried again.
     DialFailed(Endpoint, std::io::ErrorKind),
     /// The other side could not shake hands.

@@ -47,6 +47,7 @@
 )]
 
 mod batch;
+mod beats;
 mod builder;
 mod clock;
 mod core;
@@ -76,6 +77,8 @@ mod pair;
 mod parser;
 mod peer;
 mod pipe;
+mod pong;
+mod pulse;
 mod random;
 mod request;
 mod runs;
@@ -101,9 +104,10 @@ mod xsub;
 /// Every default and bound, with its unit and reason.
 pub mod limits {
     pub use crate::options::{
-        BACKLOG, CONNECT_TIMEOUT, DROP_WAIT, HANDSHAKE_TIMEOUT, HEALTHY_AFTER, KEEPALIVE_AFTER,
-        KEEPALIVE_EVERY, LINGER, MAX_BEFORE_PONG, MAX_COMMAND, MAX_CONNECTIONS_DEFAULT, MAX_FRAMES,
-        MAX_MESSAGE_DEFAULT, MAX_MESSAGE_LIMIT, MAX_UNREAD_SUBSCRIPTIONS, PIPE_OCTETS, RECONNECT,
+        BACKLOG, CONNECT_TIMEOUT, DROP_WAIT, HANDSHAKE_TIMEOUT, HEALTHY_AFTER, HEARTBEAT,
+        KEEPALIVE_AFTER, KEEPALIVE_EVERY, LINGER, MAX_COMMAND, MAX_CONNECTIONS_DEFAULT, MAX_FRAMES,
+        MAX_MESSAGE_DEFAULT, MAX_MESSAGE_LIMIT, MAX_PONGS, MAX_TTL_DS, MAX_UNREAD_SUBSCRIPTIONS,
+        MIN_INTERVAL, MIN_TTL, PIPE_OCTETS, PONG_BEFORE, RECONNECT, UNTAKEN_TIMEOUT,
     };
 }
 

@@ -3,7 +3,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use bytes::Bytes;
 use colugo_zmtp::{SubscriptionLimit, SubscriptionSet};
 
 use crate::clock::since_start_ns;
@@ -11,8 +13,9 @@ use crate::event::DownReason;
 use crate::flusher::Flusher;
 use crate::gate::{Gate, WakerSlot, lock};
 use crate::message::LinkId;
-use crate::outbox::Taken;
+use crate::outbox::{Outbox, Taken};
 use crate::peer::Peer;
+use crate::pulse::Signs;
 use crate::runtime;
 use crate::stamping::Stamping;
 use crate::table::SharedTable;
@@ -110,6 +113,64 @@ impl Link {
             }
             _ => Pushed::Gone,
         }
+    }
+
+    /// Queues a PING behind what is queued, unless one is queued already. Gives how many messages were queued before it.
+    pub(crate) fn push_ping(&self, ttl_ds: u16, context: &[u8]) -> (u64, Pushed) {
+        let mut table = self.table.lock();
+        match table.get(self.id) {
+            Some(slot) if slot.outbox.session => {
+                if !slot.outbox.holds_ping() {
+                    slot.outbox.push_ping(ttl_ds, context);
+                }
+                let queued = self.queued_ever(&slot.outbox);
+                (queued, slot.outbox.claim(usize::MAX))
+            }
+            _ => (0, Pushed::Gone),
+        }
+    }
+
+    /// Queues PONGs before what is queued; before what is being written too, if a large frame is among it. Those that were queued before
+    /// and not written are answered for by these.
+    pub(crate) fn push_pongs(&self, pong: Bytes) -> Pushed {
+        let mut writer = lock(&self.writer);
+        if writer
+            .as_mut()
+            .is_some_and(|writer| writer.insert_pongs(&pong))
+        {
+            return Pushed::Queued;
+        }
+        let mut table = self.table.lock();
+        match table.get(self.id) {
+            Some(slot) if slot.outbox.session => {
+                slot.outbox.push_pongs(pong);
+                slot.outbox.claim(usize::MAX)
+            }
+            _ => Pushed::Gone,
+        }
+    }
+
+    /// Messages queued for the peer, ever; with the table's lock held.
+    fn queued_ever(&self, outbox: &Outbox) -> u64 {
+        self.sent.load(Ordering::Relaxed) + outbox.messages() as u64
+    }
+
+    /// What this side knows of how the connection does.
+    pub(crate) fn signs(&self) -> Signs {
+        let writer = lock(&self.writer);
+        let mut table = self.table.lock();
+        let mut signs = Signs::default();
+        if let Some(slot) = table.get(self.id) {
+            signs.queued = self.queued_ever(&slot.outbox);
+            signs.ping_waits = slot.outbox.holds_ping();
+        }
+        if let Some(writer) = writer.as_ref() {
+            signs.written = writer.total();
+            let ns = since_start_ns().saturating_sub(self.last_write_ns.load(Ordering::Relaxed));
+            signs.wrote = Duration::from_nanos(ns);
+            signs.ping_waits |= writer.taken.ping;
+        }
+        signs
     }
 
     /// Uses or hands on the writer's role. `alone`: the socket has no other peer to write to, so writing here is worth a thought.

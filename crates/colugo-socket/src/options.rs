@@ -48,8 +48,6 @@ pub const MAX_COMMAND: u64 = 64 << 10;
 /// Octets of subscriptions that may wait for a peer beyond the send queue's bound: twice what all that a socket may hold take. A peer that
 /// lets more pile up is disconnected, and told what is wanted when it is there again.
 pub const MAX_UNREAD_SUBSCRIPTIONS: usize = 4 << 20;
-/// Octets that may wait for a peer and its PING is still answered: any octet is a sign of life.
-pub const MAX_BEFORE_PONG: usize = 64 << 10;
 /// Accepted connections of one socket by default.
 pub const MAX_CONNECTIONS_DEFAULT: usize = 1024;
 /// From the first octet to READY, absolute: dripping octets do not extend it.
@@ -66,8 +64,41 @@ pub const DROP_WAIT: Duration = Duration::from_millis(100);
 pub const KEEPALIVE_AFTER: Duration = Duration::from_secs(10);
 /// See [`KEEPALIVE_AFTER`].
 pub const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
+/// How often a silent peer is asked whether it lives (PING), and how long a silence ends a connection that carries nothing. Two lost
+/// chances to answer lie between; a machine that is suspended for a moment is not given up, and a dead one within six seconds.
+pub const HEARTBEAT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(6));
+/// Shortest settable interval between two PINGs.
+pub const MIN_INTERVAL: Duration = Duration::from_millis(10);
+/// Largest ttl of a PING of ours, in tenths of a second: from 656 on libzmq counts wrong, and hangs up at once.
+pub const MAX_TTL_DS: u16 = 655;
+/// The shortest silence a peer's ttl can end a connection for: less than that may be the scheduler's doing.
+pub const MIN_TTL: Duration = Duration::from_secs(1);
+/// PONGs that may wait for a peer; of more PINGs before they are written the last ones are answered.
+pub const MAX_PONGS: usize = 8;
+/// A frame of so many octets does not begin while a PONG waits: it may take longer than the peer's patience.
+pub const PONG_BEFORE: usize = 64 << 10;
+/// How long the system may hold octets that the peer's system does not take, before it gives the connection up (`TCP_USER_TIMEOUT`, where
+/// there is such a thing). Long, because a receiver that is alive and takes nothing looks the same: what the system holds then is lost.
+pub const UNTAKEN_TIMEOUT: Duration = Duration::from_secs(300);
 /// One TCP connection attempt.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// When to ask whether a peer lives, and when to give it up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Heartbeat {
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
+}
+
+impl Heartbeat {
+    /// The timeout as the ttl of a PING; 0 where it is longer than a PING may say.
+    pub(crate) fn ttl_ds(self) -> u16 {
+        u16::try_from(self.timeout.as_millis() / 100)
+            .ok()
+            .filter(|ttl| *ttl <= MAX_TTL_DS)
+            .unwrap_or(0)
+    }
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -87,6 +118,8 @@ pub(crate) struct Options {
     pub(crate) stamped: bool,
     pub(crate) handover: bool,
     pub(crate) verbose: bool,
+    pub(crate) heartbeat: Option<Heartbeat>,
+    pub(crate) untaken_timeout: Option<Duration>,
 }
 
 impl Options {
@@ -107,6 +140,11 @@ impl Options {
             stamped: false,
             handover: false,
             verbose: false,
+            heartbeat: Some(Heartbeat {
+                interval: HEARTBEAT.0,
+                timeout: HEARTBEAT.1,
+            }),
+            untaken_timeout: Some(UNTAKEN_TIMEOUT),
         }
     }
 }

@@ -36,6 +36,9 @@ pub(crate) struct Outbox {
     /// Somebody has the writer's role: will write, or has handed it on.
     pub(crate) writer: bool,
     pub(crate) stamping: Option<Stamping>,
+    /// The first piece is PONGs; there is a PING somewhere.
+    pong: bool,
+    ping: bool,
 }
 
 /// Pieces taken from an outbox, all whole messages, being written.
@@ -43,6 +46,9 @@ pub(crate) struct Outbox {
 pub(crate) struct Taken {
     pub(crate) chunks: VecDeque<Bytes>,
     pub(crate) tail: Vec<u8>,
+    /// Where PONGs among them end, in octets; there is a PING among them.
+    pub(crate) pong_end: usize,
+    pub(crate) ping: bool,
 }
 
 impl Outbox {
@@ -129,6 +135,28 @@ impl Outbox {
         self.octets += self.tail.len().saturating_sub(before);
     }
 
+    /// Queues PONGs, before everything else and in place of those that wait already.
+    pub(crate) fn push_pongs(&mut self, pong: Bytes) {
+        if self.pong
+            && let Some(old) = self.chunks.pop_front()
+        {
+            self.octets = self.octets.saturating_sub(old.len());
+        }
+        self.octets += pong.len();
+        self.chunks.push_front(pong);
+        self.pong = true;
+    }
+
+    /// Queues a PING, after everything else: who answers it has taken what came before.
+    pub(crate) fn push_ping(&mut self, ttl_ds: u16, context: &[u8]) {
+        self.push_control(|out| Command::Ping { ttl_ds, context }.encode(out));
+        self.ping = true;
+    }
+
+    pub(crate) fn holds_ping(&self) -> bool {
+        self.ping
+    }
+
     /// A message was not queued, because there was no room.
     pub(crate) fn count_lost(&mut self, seq: u64) {
         if let Some(stamping) = &mut self.stamping {
@@ -164,6 +192,11 @@ impl Outbox {
             self.octets.saturating_sub(limit.octets),
         );
         (self.messages, self.octets) = self.debt;
+        taken.ping = std::mem::take(&mut self.ping);
+        taken.pong_end = match taken.chunks.front() {
+            Some(pong) if std::mem::take(&mut self.pong) => pong.len(),
+            _ => 0,
+        };
     }
 
     /// The writer has written all that it had taken. True: there is room that was not there before.
@@ -200,6 +233,7 @@ impl Outbox {
         self.chunks = VecDeque::new();
         self.tail = Vec::new();
         self.octets = 0;
+        (self.ping, self.pong) = (false, false);
         std::mem::take(&mut self.messages)
     }
 
@@ -246,6 +280,7 @@ impl Outbox {
         self.messages = rest.messages;
         self.octets = rest.octets;
         self.debt = (0, 0);
+        (self.ping, self.pong) = (false, false);
     }
 }
 

@@ -12,12 +12,13 @@ use colugo_zmtp::{
 };
 
 use crate::batch::{Batch, Mark, Span};
+use crate::beats::{Beats, Context};
 use crate::core::{Core, Sink};
 use crate::event::SocketEvent;
 use crate::flow::Flow;
 use crate::link::Link;
 use crate::message::Meta;
-use crate::options::{MAX_BEFORE_PONG, MAX_COMMAND, MAX_FRAMES};
+use crate::options::{MAX_COMMAND, MAX_FRAMES};
 use crate::peer::Peer;
 use crate::spares::{RECYCLE_MAX, Spares};
 use crate::stamping;
@@ -77,6 +78,7 @@ pub(crate) struct Parser {
     next_meta: Meta,
     /// What was expected next when this publisher was connected last, until it says where it is now.
     resumes: Option<u64>,
+    beats: Beats,
 }
 
 impl Parser {
@@ -107,7 +109,13 @@ impl Parser {
             batch_meta: Meta::default(),
             next_meta: Meta::default(),
             resumes,
+            beats: Beats::default(),
         }
+    }
+
+    /// The PINGs and PONGs that came since the last call.
+    pub(crate) fn take_beats(&mut self) -> Option<Beats> {
+        (!self.beats.is_empty()).then(|| std::mem::take(&mut self.beats))
     }
 
     /// The buffer, with room for at least half of `room` octets.
@@ -306,11 +314,8 @@ impl Parser {
     fn command(&mut self, span: Span) -> Result<(), Fault> {
         let body = span.of(&self.buf);
         match Command::parse(body)? {
-            // With more than that on its way a PONG would say nothing new, and for one who reads nothing they would pile up.
-            Command::Ping { .. } if self.link.waiting_octets() > MAX_BEFORE_PONG => {}
-            Command::Ping { context, .. } => self
-                .core
-                .control(&self.link, |out| Command::Pong { context }.encode(out)),
+            Command::Ping { ttl_ds, context } => self.beats.ping(ttl_ds, context),
+            Command::Pong { context } => self.beats.pong = Some(Context::of(context)),
             Command::Subscribe(topic) => {
                 let len = topic.len();
                 return self.subscription(span, len, true);
@@ -333,7 +338,7 @@ impl Parser {
             {
                 self.mark(Mark::Command(span));
             }
-            Command::Pong { .. } | Command::Ready(_) => {}
+            Command::Ready(_) => {}
             _ => {
                 self.core
                     .counters

@@ -9,17 +9,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use colugo_zmtp::Command;
 use tokio::io::AsyncReadExt;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use crate::clock::since_start_ns;
 use crate::core::{Core, Sink};
 use crate::delivery::deliver;
-use crate::event::DownReason;
+use crate::event::{DownReason, SocketEvent};
 use crate::flow::Flow;
-use crate::link::{CLOSE, END, Link, WRITE};
+use crate::link::{CLOSE, END, Link, Pushed, WRITE};
+use crate::options::MIN_INTERVAL;
 use crate::parser::Parser;
 use crate::peer::Peer;
+use crate::pulse::{Act, Pulse};
 use crate::stream::ReadHalf;
 
 /// Smallest and largest read. A read that fills its buffer doubles the next one.
@@ -52,6 +55,12 @@ pub(crate) struct Session {
     read_size: usize,
     read_total: usize,
     cooling: Option<(Pin<Box<Sleep>>, usize)>,
+    pulse: Pulse,
+    /// When to look at the pulse again, and what had been read at the last look.
+    pulse_due: Option<Pin<Box<Sleep>>>,
+    pulse_read: usize,
+    /// It may be time earlier than was thought.
+    pulse_moved: bool,
     last_read_ns: u64,
     awake_until_ns: u64,
     /// The last read brought many messages.
@@ -63,15 +72,19 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A session whose first octets may already be in `buf`.
+    /// A session whose first octets may already be in `buf`, on a link that had sent so many messages before.
     pub(crate) fn new(
         core: Arc<Core>,
         link: Arc<Link>,
         peer: Arc<Peer>,
         read: ReadHalf,
         buf: BytesMut,
+        sent_before: u64,
     ) -> Self {
         let flow = Arc::new(Flow::default());
+        // Before 3.1 there are no PINGs, and some implementations end a connection on a command they do not know.
+        let heartbeat = core.options.heartbeat.filter(|_| peer.minor() >= 1);
+        let pulse = Pulse::new(Instant::now(), heartbeat, peer.is_colugo(), sent_before);
         let parser = Parser::new(core.clone(), link.clone(), peer.clone(), flow.clone(), buf);
         Self {
             core,
@@ -83,6 +96,10 @@ impl Session {
             read_size: READ_MIN,
             read_total: 0,
             cooling: None,
+            pulse,
+            pulse_due: None,
+            pulse_read: 0,
+            pulse_moved: true,
             last_read_ns: 0,
             awake_until_ns: 0,
             busy: false,
@@ -129,9 +146,18 @@ impl Session {
             return Poll::Ready(DownReason::Local);
         }
         let read = self.poll_read(cx);
+        // After reading: what was there to be read says that the peer lives, however long this thread was kept from it.
+        let silent = if read.is_pending() {
+            self.poll_pulse(cx)
+        } else {
+            None
+        };
         // What handlers answered goes out now, in one write per link.
         self.core.flusher.flush();
-        read
+        match silent {
+            Some(silent) => Poll::Ready(DownReason::Silent(silent)),
+            None => read,
+        }
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<DownReason> {
@@ -219,6 +245,90 @@ impl Session {
         }
     }
 
+    /// Looks at the pulse when it is time. Gives how long the peer was silent, if it is to be given up.
+    fn poll_pulse(&mut self, cx: &mut Context<'_>) -> Option<Duration> {
+        loop {
+            if let Some(due) = &mut self.pulse_due
+                && due.as_mut().poll(cx).is_ready()
+            {
+                if let Act::Close(silent) = self.look_at_pulse() {
+                    self.core.counters.silent.fetch_add(1, Ordering::Relaxed);
+                    return Some(silent);
+                }
+                self.pulse_moved = true;
+            }
+            if !std::mem::take(&mut self.pulse_moved) {
+                return None;
+            }
+            let Some(next) = self.pulse.next() else {
+                self.pulse_due = None;
+                return None;
+            };
+            // Not at once again, whatever the clock says.
+            let next = next.max(Instant::now() + MIN_INTERVAL / 2);
+            match &mut self.pulse_due {
+                Some(due) => due.as_mut().reset(next),
+                None => self.pulse_due = Some(Box::pin(tokio::time::sleep_until(next))),
+            }
+        }
+    }
+
+    fn look_at_pulse(&mut self) -> Act {
+        let mut signs = self.link.signs();
+        signs.deaf = self.paused;
+        if self.read_total != self.pulse_read {
+            self.pulse_read = self.read_total;
+            let age = since_start_ns().saturating_sub(self.last_read_ns);
+            signs.heard = Some(Duration::from_nanos(age));
+        }
+        let now = Instant::now();
+        let act = self.pulse.look(now, &signs);
+        match act {
+            Act::Ping => {
+                let (ttl, context) = (self.pulse.ttl_ds(), self.pulse.context());
+                let (queued, pushed) = self.link.push_ping(ttl, &context);
+                self.pulse.pinged(now, queued);
+                if pushed == Pushed::Writer {
+                    self.link.kick(true, false);
+                }
+            }
+            Act::Stalled => {
+                self.core.counters.stalled.fetch_add(1, Ordering::Relaxed);
+                self.core.emit(SocketEvent::Stalled(self.peer.clone()));
+            }
+            Act::Rest | Act::Close(_) => {}
+        }
+        act
+    }
+
+    /// What came says that the peer lives, and perhaps asks the same of us.
+    fn beat(&mut self) {
+        if self.pulse.is_stalled() {
+            let stalled = self.pulse.resume(Instant::now());
+            self.pulse_moved = true;
+            self.core
+                .emit(SocketEvent::Resumed(self.peer.clone(), stalled));
+        }
+        let Some(beats) = self.parser.take_beats() else {
+            return;
+        };
+        if let Some(context) = beats.pong {
+            self.pulse.ponged(context.octets());
+            self.pulse_moved = true;
+        }
+        if !beats.pings.is_empty() {
+            self.pulse_moved |= self.pulse.was_pinged(beats.ttl_ds);
+            let mut pongs = Vec::new();
+            for context in &beats.pings {
+                let context = context.octets();
+                Command::Pong { context }.encode(&mut pongs);
+            }
+            if self.link.push_pongs(pongs.into()) == Pushed::Writer {
+                self.link.kick(true, false);
+            }
+        }
+    }
+
     fn adapt(&mut self, n: usize, room: usize) {
         let now = since_start_ns();
         let close = now.saturating_sub(self.last_read_ns) < CLOSE_NS;
@@ -235,6 +345,7 @@ impl Session {
     /// Parses and delivers what is in the buffer.
     fn consume(&mut self) -> Result<(), DownReason> {
         let parsed = self.parser.parse();
+        self.beat();
         self.deliver();
         parsed.map_err(|fault| {
             self.core

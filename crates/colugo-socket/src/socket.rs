@@ -192,6 +192,8 @@ impl<K: Kind> Socket<K> {
             handshakes_failed: get(&counters.handshakes_failed),
             refused_peers: get(&counters.refused_peers),
             protocol_errors: get(&counters.protocol_errors),
+            stalled: get(&counters.stalled),
+            silent: get(&counters.silent),
             handler_panics: get(&counters.handler_panics),
         }
     }

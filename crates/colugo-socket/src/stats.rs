@@ -46,6 +46,10 @@ pub struct Stats {
     pub refused_peers: u64,
     /// Connections closed because the peer broke the protocol.
     pub protocol_errors: u64,
+    /// Times a peer with messages on their way did not answer any more.
+    pub stalled: u64,
+    /// Connections closed because the peer was silent for too long.
+    pub silent: u64,
     /// Inline handlers that panicked.
     pub handler_panics: u64,
 }
@@ -67,5 +71,7 @@ pub(crate) struct Counters {
     pub(crate) handshakes_failed: AtomicU64,
     pub(crate) refused_peers: AtomicU64,
     pub(crate) protocol_errors: AtomicU64,
+    pub(crate) stalled: AtomicU64,
+    pub(crate) silent: AtomicU64,
     pub(crate) handler_panics: AtomicU64,
 }

@@ -5,6 +5,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, tcp};
@@ -103,6 +104,16 @@ impl WriteHalf {
             #[cfg(unix)]
             Self::Unix(half) => half.try_write_vectored(pieces),
             Self::Pipe(half) => half.try_write_vectored(pieces),
+        }
+    }
+
+    /// How long the system may hold octets that the other side does not take, where the transport has such a bound.
+    pub(crate) fn set_untaken_timeout(&self, timeout: Option<Duration>) {
+        match self {
+            Self::Tcp(half) => crate::tcp::set_untaken_timeout(half.as_ref(), timeout),
+            #[cfg(unix)]
+            Self::Unix(_) => {}
+            Self::Pipe(_) => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
@@ -107,6 +108,14 @@ fn unpace(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_tcp_congestion(b"reno");
     #[cfg(not(target_os = "linux"))]
     let _ = stream;
+}
+
+/// Bounds how long octets may wait for the other side's system; it then replaces the number of keepalive probes as well.
+pub(crate) fn set_untaken_timeout(stream: &TcpStream, timeout: Option<Duration>) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = SockRef::from(stream).set_tcp_user_timeout(timeout);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (stream, timeout);
 }
 
 fn keepalive() -> TcpKeepalive {

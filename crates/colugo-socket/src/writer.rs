@@ -2,7 +2,10 @@
 
 use std::io::{self, IoSlice};
 
+use bytes::Bytes;
+
 use crate::outbox::{Outbox, Taken};
+use crate::pong;
 use crate::stream::WriteHalf;
 
 /// Pieces per system call at most.
@@ -20,6 +23,8 @@ pub(crate) struct Writer {
     index: usize,
     offset: usize,
     before: usize,
+    /// Octets the system took, ever.
+    total: u64,
 }
 
 /// How far a write came.
@@ -41,6 +46,7 @@ impl Writer {
             index: 0,
             offset: 0,
             before: 0,
+            total: 0,
         }
     }
 
@@ -64,6 +70,26 @@ impl Writer {
             return 0;
         }
         Outbox::unwritten(&self.taken, self.written())
+    }
+
+    /// Octets that the system took since the connection began.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Puts PONGs where they need not wait for a large frame that has not begun. False: none waits, or PONGs are there already.
+    pub(crate) fn insert_pongs(&mut self, pong: &Bytes) -> bool {
+        let written = self.written();
+        if self.taken.pong_end > written {
+            return false;
+        }
+        match pong::insert(&mut self.taken.chunks, written, pong) {
+            Some(end) => {
+                self.taken.pong_end = end;
+                true
+            }
+            None => false,
+        }
     }
 
     pub(crate) fn into_taken(self) -> Taken {
@@ -95,6 +121,7 @@ impl Writer {
         self.taken.chunks.clear();
         self.taken.tail.clear();
         (self.index, self.offset, self.before) = (0, 0, 0);
+        (self.taken.pong_end, self.taken.ping) = (0, false);
         Wrote::All
     }
 
@@ -135,8 +162,9 @@ impl Writer {
     }
 
     fn advance(&mut self, mut n: usize) {
+        self.total = self.total.wrapping_add(n as u64);
         while n > 0 {
-            let Some(len) = self.taken.chunks.get(self.index).map(bytes::Bytes::len) else {
+            let Some(len) = self.taken.chunks.get(self.index).map(Bytes::len) else {
                 break;
             };
             let left = len.saturating_sub(self.offset);

@@ -5,6 +5,7 @@ use std::time::Duration;
 mod descriptors;
 mod garbage;
 mod greetings;
+mod heartbeats;
 mod interop_scripted;
 mod memory;
 mod raw;
