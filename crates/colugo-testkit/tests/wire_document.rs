@@ -1,0 +1,71 @@
+//! Holds the octets in docs/wire.md to what the crates write.
+
+use std::collections::BTreeMap;
+
+use colugo_graph::{Announcement, AnnouncementId, Bye, Entry, Kind, Message};
+use colugo_zmtp::{Cause, Losses, Stamp, put_command};
+
+/// The octets of the document, by the line above them.
+fn documented() -> BTreeMap<String, String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/wire.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let blocks = text.split("```octets\n").skip(1);
+    let blocks = blocks.map(|rest| rest.split("```").next().unwrap());
+    let mut found = BTreeMap::new();
+    for example in blocks.flat_map(|block| block.split("\n\n")) {
+        let (title, octets) = example.split_once('\n').unwrap();
+        found.insert(title.to_owned(), octets.trim().to_owned());
+    }
+    found
+}
+
+fn hex(octets: &[u8]) -> String {
+    let words: Vec<_> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    words.join(" ")
+}
+
+#[test]
+fn the_octets_in_the_document_are_those_on_the_wire() {
+    let mut losses = Losses::default();
+    losses.add(Cause::Full, 3);
+    let stamp = Stamp {
+        seq: 258,
+        time_ns: 772,
+        losses,
+        ..Stamp::default()
+    };
+    let mut stamped = Vec::new();
+    stamp.encode(&mut stamped);
+    let mut status = Vec::new();
+    put_command(&mut status, "STATUS", b"\0\0\0\0\0\0\0\x01\0\x03no");
+    let entry = Entry {
+        id: AnnouncementId(7),
+        announcement: Announcement {
+            topic: "pose".parse().unwrap(),
+            kind: Kind::Publisher,
+            port: 5555,
+            encoding: "json".to_owned(),
+        },
+    };
+    let delta = Message::Delta {
+        from: 1,
+        to: 2,
+        added: vec![entry],
+        removed: vec![AnnouncementId(3)],
+    };
+    let written = [
+        (
+            "STAMP, number 258, time 772 ns, 3 lost for a full queue",
+            stamped,
+        ),
+        ("STATUS, id 1, code 3, \"no\"", status),
+        ("ping, t 5", Message::Ping { sent_ns: 5 }.encode()),
+        ("bye, leaving", Message::Bye(Bye::Leaving).encode()),
+        (
+            "delta, from 1 to 2: entry 7, publisher of \"pose\" at port 5555, JSON; entry 3 is withdrawn",
+            delta.encode(),
+        ),
+    ];
+    let written = written.map(|(title, octets)| (title.to_owned(), hex(&octets)));
+    assert_eq!(documented(), BTreeMap::from(written));
+}
