@@ -119,7 +119,7 @@ impl<K: Kind> Builder<K> {
         self
     }
 
-    /// First and longest pause before dialling again. Default 50 ms and 5 s.
+    /// First and longest pause before dialling again. Default 50 ms and 1 s.
     pub fn reconnect(mut self, first: Duration, longest: Duration) -> Self {
         self.options.reconnect = (first, longest);
         self

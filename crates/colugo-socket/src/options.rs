@@ -53,9 +53,12 @@ pub const MAX_CONNECTIONS_DEFAULT: usize = 1024;
 /// From the first octet to READY, absolute: dripping octets do not extend it.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// First and longest pause before dialling again; the pause doubles, with full jitter.
-pub const RECONNECT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
-/// A link that lived so long starts with the first pause again.
-pub const HEALTHY_AFTER: Duration = Duration::from_secs(10);
+///
+/// The longest is what a peer that was away for long may cost once it is back. Who waits for it dials twice a second, libzmq ten times.
+pub const RECONNECT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// A link that lived so long starts with the first pause again: a program that crashes every few seconds is heard as soon as it is back. One
+/// that flaps is not dialled more often for it.
+pub const HEALTHY_AFTER: Duration = Duration::from_secs(1);
 /// How long closing waits for what is queued.
 pub const LINGER: Duration = Duration::from_secs(1);
 /// How long dropping a socket may block its thread.
@@ -80,8 +83,8 @@ pub const PONG_BEFORE: usize = 64 << 10;
 /// How long the system may hold octets that the peer's system does not take, before it gives the connection up (`TCP_USER_TIMEOUT`, where
 /// there is such a thing). Long, because a receiver that is alive and takes nothing looks the same: what the system holds then is lost.
 pub const UNTAKEN_TIMEOUT: Duration = Duration::from_secs(300);
-/// One TCP connection attempt.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// One TCP connection attempt. The system knocks at once, after one second and after three: the next attempt is sooner than that.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// When to ask whether a peer lives, and when to give it up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
