@@ -213,6 +213,11 @@ impl Actor {
         self.program.kill();
     }
 
+    /// Sends it a signal: "STOP", "CONT".
+    pub(crate) fn signal(&self, name: &str) {
+        self.program.signal(name);
+    }
+
     fn answer(&mut self, key: &str) -> Result<Value, String> {
         loop {
             let Some(line) = self.program.line(PATIENCE) else {

@@ -12,6 +12,8 @@ pub(crate) struct Setup {
     pub(crate) send_queue: Option<(usize, usize)>,
     pub(crate) receive_queue: Option<(usize, usize)>,
     pub(crate) reconnect_ms: Option<(u64, u64)>,
+    /// Interval and timeout.
+    pub(crate) heartbeat_ms: Option<(u64, u64)>,
     pub(crate) max_connections: Option<usize>,
     /// `X-Colugo-Topic`, and with it `X-Colugo` and stamps; a publisher also has an `X-Colugo-Run`.
     pub(crate) topic: Option<String>,

@@ -237,6 +237,9 @@ fn configure<K: kind::Kind>(builder: Builder<K>, setup: &Setup, events: &Events)
     if let Some((first, longest)) = setup.reconnect_ms {
         builder = builder.reconnect(ms(first), ms(longest));
     }
+    if let Some((interval, timeout)) = setup.heartbeat_ms {
+        builder = builder.heartbeat(ms(interval), ms(timeout));
+    }
     if let Some(most) = setup.max_connections {
         builder = builder.max_connections(most);
     }
@@ -295,6 +298,8 @@ fn told(event: &SocketEvent) -> (&'static str, String) {
         SocketEvent::DialFailed(_, error) => ("dial_failed", error.to_string()),
         SocketEvent::HandshakeFailed(_, fault) => ("handshake_failed", fault.to_string()),
         SocketEvent::Refused(_, why) => ("refused", format!("{why:?}")),
+        SocketEvent::Stalled(_) => ("stalled", String::new()),
+        SocketEvent::Resumed(_, after) => ("resumed", format!("{after:?}")),
         SocketEvent::AcceptFailed(error) => ("accept_failed", error.to_string()),
         other => ("other", format!("{other:?}")),
     }

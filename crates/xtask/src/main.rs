@@ -41,7 +41,7 @@ Commands:
            --help         all that the runner knows
   soak   Run a scenario many times, or for long, and print its figures beside what they should be
            first-message [PAIRS]   pairs of fresh processes in which no message may be lost (200)
-           kill, partition, loss, flapping, churn, slow, stranger, descriptors, mute
+           kill, silence, partition, brisk, loss, flapping, churn, slow, stranger, descriptors, mute
                           faults on real sockets; [--rounds N] [--secs S] [--json]
            --help         says what each of those does
   setup  Install the cargo tools that the checks use where they are there: cargo-nextest, cargo-deny, cargo-fuzz

@@ -7,6 +7,7 @@ mod kill;
 mod loss;
 mod mute;
 mod partition;
+mod silence;
 mod slow;
 mod stranger;
 
@@ -54,10 +55,22 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         kill::run,
     ),
     scenario(
+        "silence",
+        "F5: a publisher, a subscriber is stopped without a word; peers are patient for SECS",
+        (5, 6),
+        silence::run,
+    ),
+    scenario(
         "partition",
         "F6: two hosts are cut off for up to SECS and joined again (namespaces)",
-        (7, 60),
+        (8, 60),
         partition::run,
+    ),
+    scenario(
+        "brisk",
+        "F6 again, with a patience of 3 s instead of the default 6 s (namespaces)",
+        (8, 60),
+        partition::brisk,
     ),
     scenario(
         "loss",

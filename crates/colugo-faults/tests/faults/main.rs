@@ -8,6 +8,7 @@ mod kill;
 mod mute;
 mod netns_loss;
 mod netns_partition;
+mod silence;
 mod slow;
 mod stranger;
 
