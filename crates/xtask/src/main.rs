@@ -20,6 +20,7 @@ mod step;
 mod suites;
 mod test;
 mod venv;
+mod without;
 mod workshop;
 
 use std::process::ExitCode;
@@ -44,6 +45,9 @@ Commands:
            kill, silence, partition, brisk, loss, flapping, churn, slow, stranger, descriptors, mute
                           faults on real sockets; [--rounds N] [--secs S] [--json]
            --help         says what each of those does
+  without-checks
+         Take one check of the engine out at a time, in a copy, and run the case of the scripted bad peer that must then fail
+           [CASE…]        the cases to run (all)
   setup  Install the cargo tools that the checks use where they are there: cargo-nextest, cargo-deny, cargo-fuzz
 
 Examples:
@@ -67,6 +71,7 @@ fn main() -> ExitCode {
         "test" => test::run(&rest),
         "bench" => bench::run(&rest),
         "soak" => soak::run(&rest),
+        "without-checks" => without::run(&rest),
         "setup" => setup::run(),
         other => Err(error::Error::Usage(format!(
             "there is no command `{other}`"

@@ -34,7 +34,7 @@ impl Random {
 }
 
 /// One socket of every kind, listening, and the type of peer it talks to.
-struct Kinds {
+pub(crate) struct Kinds {
     pull: PullSocket,
     publisher: PubSocket,
     _others: (
@@ -45,11 +45,11 @@ struct Kinds {
         DealerSocket,
         RouterSocket,
     ),
-    endpoints: Vec<(Endpoint, &'static str)>,
+    pub(crate) endpoints: Vec<(Endpoint, &'static str)>,
 }
 
 impl Kinds {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         macro_rules! bound {
             ($($name:ident: $kind:ty),*) => {$(
                 let $name = <$kind>::new().unwrap();
@@ -79,7 +79,7 @@ impl Kinds {
     }
 
     /// Empties the PULL of what garbage happened to be a message.
-    fn still_serve(&self) {
+    pub(crate) fn still_serve(&self) {
         while self.pull.try_recv().is_ok() {}
         let push = PushSocket::new().unwrap();
         push.connect(&self.endpoints[0].0).unwrap();

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+mod attacks;
 mod descriptors;
 mod garbage;
 mod greetings;
 mod heartbeats;
+mod interop_habits;
 mod interop_scripted;
 mod memory;
 mod raw;

@@ -2,52 +2,17 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
 
 use colugo_socket::{Endpoint, PullSocket, PushSocket};
 
 use crate::PATIENCE;
 
-pub(crate) const MORE: u8 = 1;
-pub(crate) const LONG: u8 = 2;
-pub(crate) const COMMAND: u8 = 4;
+pub(crate) use colugo_testkit::wire::{
+    COMMAND, LONG, MORE, command, frame, greeting, header, property, ready,
+};
 
 pub(crate) struct Raw(pub(crate) TcpStream);
-
-/// A greeting of version 3 with the mechanism NULL.
-pub(crate) fn greeting(minor: u8) -> Vec<u8> {
-    let mut octets = vec![0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, minor];
-    octets.extend_from_slice(b"NULL");
-    octets.resize(64, 0);
-    octets
-}
-
-/// A frame; in the long form where its length or `flags` say so.
-pub(crate) fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
-    let mut octets = header(flags, body.len() as u64);
-    octets.extend_from_slice(body);
-    octets
-}
-
-pub(crate) fn header(flags: u8, len: u64) -> Vec<u8> {
-    match u8::try_from(len) {
-        Ok(short) if flags & LONG == 0 => vec![flags, short],
-        _ => [&[flags | LONG][..], &len.to_be_bytes()].concat(),
-    }
-}
-
-pub(crate) fn command(name: &str, data: &[u8]) -> Vec<u8> {
-    let body = [&[name.len() as u8][..], name.as_bytes(), data].concat();
-    frame(COMMAND, &body)
-}
-
-pub(crate) fn property(name: &str, value: &[u8]) -> Vec<u8> {
-    let len = (value.len() as u32).to_be_bytes();
-    [&[name.len() as u8][..], name.as_bytes(), &len, value].concat()
-}
-
-pub(crate) fn ready(socket_type: &str) -> Vec<u8> {
-    command("READY", &property("Socket-Type", socket_type.as_bytes()))
-}
 
 impl Raw {
     pub(crate) fn dial(endpoint: &Endpoint) -> Self {
@@ -91,6 +56,19 @@ impl Raw {
     /// Sends, to a peer that may have hung up already.
     pub(crate) fn try_send(&mut self, octets: &[u8]) -> bool {
         self.0.write_all(octets).is_ok()
+    }
+
+    /// Nothing comes for so long, and the connection stays.
+    pub(crate) fn expect_nothing(&mut self, time: Duration) {
+        self.0.set_read_timeout(Some(time)).unwrap();
+        let read = self.0.read(&mut [0; 1]);
+        self.0.set_read_timeout(Some(PATIENCE)).unwrap();
+        let nothing = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
+        assert!(
+            read.as_ref()
+                .is_err_and(|error| nothing.contains(&error.kind())),
+            "{read:?}"
+        );
     }
 
     pub(crate) fn take(&mut self, len: usize) -> Vec<u8> {

@@ -90,11 +90,14 @@ impl Connection {
     }
 
     /// What came after the greeting, as flags without the one for the length's form, and bodies. Ends at the first frame that is not whole.
+    /// Without PINGs, which come when it is time for them and are part of no script.
     pub(super) fn frames(&self) -> Vec<Frame<'_>> {
         let mut rest = self.heard.get(GREETING..).unwrap_or_default();
         let mut frames = Vec::new();
         while let Some((frame, after)) = split_frame(rest) {
-            frames.push(frame);
+            if !is_ping(&frame) {
+                frames.push(frame);
+            }
             rest = after;
         }
         frames
@@ -135,6 +138,10 @@ impl Connection {
 
 pub(super) fn is_ready((flags, body): &Frame<'_>) -> bool {
     *flags == COMMAND && body.starts_with(b"\x05READY")
+}
+
+fn is_ping((flags, body): &Frame<'_>) -> bool {
+    *flags == COMMAND && body.starts_with(b"\x04PING")
 }
 
 fn split_frame(octets: &[u8]) -> Option<(Frame<'_>, &[u8])> {
