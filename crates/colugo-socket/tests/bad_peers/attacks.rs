@@ -226,6 +226,7 @@ fn a_thousand_mute_and_a_thousand_live_connections_take_32_mib() {
         let pull = PullSocket::builder()
             .max_connections(4 * EACH)
             .handshake_timeout(PATIENCE * 4)
+            .no_heartbeat()
             .build()
             .unwrap();
         let endpoint = pull.bind("tcp://127.0.0.1:0").unwrap();

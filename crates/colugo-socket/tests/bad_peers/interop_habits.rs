@@ -1,10 +1,12 @@
 //! What libzmq does that no RFC says, each with what we do about it. Each of these tests fails when libzmq gets another habit.
 
 use std::net::TcpListener;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::time::Duration;
 
+use colugo_socket::{Builder, PullSocket, PushSocket, Socket, SocketEvent, kind::Kind};
 use colugo_testkit::bad_peer::{LibzmqTarget, Whose, check, named};
-use colugo_testkit::wire::{GREETING, greeting};
+use colugo_testkit::wire::{COMMAND, GREETING, command, greeting, property};
 use colugo_testkit::{PATIENCE, ZmqPeer};
 
 use crate::raw::Raw;
@@ -64,20 +66,101 @@ fn libzmq_cancels_once_what_it_subscribed_to_twice_and_we_say_each_once() {
     }
 }
 
-/// 65,600 ms are 64 in 16 bits.
-#[test]
-fn libzmq_takes_a_ttl_of_66_s_for_one_of_64_ms() {
-    if let Some(libzmq) = ZmqPeer::start() {
-        both(&libzmq, "pings_with_a_ttl_of_66_s");
-    }
+/// A time after which ours ask for a sign of life, short enough for a test.
+const OFTEN: Duration = Duration::from_millis(20);
+
+/// The first PING of a socket of ours with this timeout, to a peer with these properties beside its type.
+fn our_ping(timeout: Duration, properties: &[Vec<u8>]) -> Vec<u8> {
+    let pull = PullSocket::builder()
+        .heartbeat(OFTEN, timeout)
+        .build()
+        .unwrap();
+    let endpoint = pull.bind("tcp://127.0.0.1:0").unwrap();
+    let mut raw = Raw::dial(&endpoint);
+    let properties = [&[property("Socket-Type", b"PUSH")], properties].concat();
+    raw.send(&[greeting(1), command("READY", &properties.concat())].concat());
+    raw.expect_greeting();
+    assert_eq!(raw.frame().1[..6], *b"\x05READY");
+    let (flags, ping) = raw.frame();
+    assert_eq!((flags, &ping[..5]), (COMMAND, &b"\x04PING"[..]));
+    ping
 }
 
-/// It gives back 16 octets of its buffer: we refuse such a PING.
+/// 65,600 ms are 64 in 16 bits, and so 656 tenths of a second the end of the connection. Ours to libzmq have a ttl of 0, and none to anybody
+/// one so long.
 #[test]
-fn libzmq_reads_past_the_end_of_a_ping_without_a_ttl() {
-    if let Some(libzmq) = ZmqPeer::start() {
-        both(&libzmq, "pings_without_a_ttl");
+fn libzmq_takes_a_ttl_of_66_s_for_one_of_64_ms_and_is_sent_none() {
+    let Some(libzmq) = ZmqPeer::start() else {
+        return;
+    };
+    both(&libzmq, "pings_with_a_ttl_of_66_s");
+    let ttl = |ping: &[u8]| u16::from_be_bytes([ping[5], ping[6]]);
+    for timeout in [60, 65, 66, 70, 700, 7000].map(Duration::from_secs) {
+        assert_eq!(ttl(&our_ping(timeout, &[])), 0);
+        assert!(ttl(&our_ping(timeout, &[property("X-Colugo", b"1")])) < 656);
     }
+    let (told, pull) = watched(PullSocket::builder().heartbeat(OFTEN, Duration::from_secs(70)));
+    let push = libzmq.socket("PUSH", &[]);
+    push.connect(pull.bind("tcp://127.0.0.1:0").unwrap());
+    push.send(&["first"]);
+    assert_eq!(pull.recv_timeout(PATIENCE).unwrap().payload(), "first");
+    // Many times 64 ms, and many PINGs.
+    let end = told.recv_timeout(Duration::from_secs(1));
+    assert_eq!(end, Err(RecvTimeoutError::Timeout));
+    push.send(&["second"]);
+    assert_eq!(pull.recv_timeout(PATIENCE).unwrap().payload(), "second");
+}
+
+/// It gives back 16 octets of its buffer. We refuse such a PING, and send none.
+#[test]
+fn libzmq_reads_past_the_end_of_a_ping_without_a_ttl_and_is_sent_none() {
+    let Some(libzmq) = ZmqPeer::start() else {
+        return;
+    };
+    both(&libzmq, "pings_without_a_ttl");
+    both(&libzmq, "pings_with_a_cut_ttl");
+    let ping = our_ping(PATIENCE, &[]);
+    assert!(ping.len() >= b"\x04PING".len() + 2, "{ping:02x?}");
+}
+
+/// Its engine stops reading, so that it answers no PING, and yet takes everything when its program does.
+#[test]
+fn libzmq_is_silent_while_its_queue_is_full_and_we_wait_for_it() {
+    const COUNT: usize = 20_000;
+    let Some(libzmq) = ZmqPeer::start() else {
+        return;
+    };
+    let pull = libzmq.socket("PULL", &[("RCVHWM", 10.into())]);
+    let (told, push) = watched(
+        PushSocket::builder()
+            .heartbeat(OFTEN, OFTEN * 5)
+            .send_queue(COUNT, 64 << 20),
+    );
+    push.connect(pull.bind("tcp://127.0.0.1:0")).unwrap();
+    for i in 0..COUNT as u64 {
+        push.send([&i.to_be_bytes()[..], &[7; 1000]].concat())
+            .unwrap();
+    }
+    colugo_testkit::wait_until("libzmq's silence", || {
+        (push.stats().stalled > 0).then_some(())
+    });
+    // Many times as long as a peer may be silent that has nothing to take.
+    let end = told.recv_timeout(Duration::from_secs(1));
+    assert_eq!(end, Err(RecvTimeoutError::Timeout));
+    pull.count(COUNT, 0).finish();
+    assert_eq!(told.try_recv(), Err(TryRecvError::Empty));
+    assert_eq!(push.stats().dropped_disconnect, 0);
+}
+
+/// Tells why a connection ended.
+fn watched<K: Kind>(builder: Builder<K>) -> (Receiver<String>, Socket<K>) {
+    let (tell, told) = channel();
+    let builder = builder.on_event(move |event| {
+        if let SocketEvent::Disconnected(_, why) = event {
+            let _ = tell.send(why.to_string());
+        }
+    });
+    (told, builder.build().unwrap())
 }
 
 /// Traffic that is there before it has said READY is the end for it.
@@ -88,7 +171,7 @@ fn libzmq_takes_no_traffic_before_its_own_ready_and_gets_none_from_us() {
     };
     both(&libzmq, "says_all_at_once");
     // Ours has something to say long before, and says it when it has heard READY.
-    let push = colugo_socket::PushSocket::new().unwrap();
+    let push = PushSocket::new().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     push.connect(format!("tcp://{}", listener.local_addr().unwrap()))
         .unwrap();

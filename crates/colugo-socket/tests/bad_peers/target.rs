@@ -39,6 +39,8 @@ fn build<K: kind::Kind>(settings: &Settings) -> Socket<K> {
     const OCTETS: usize = 16 << 20;
     Socket::builder()
         .handshake_timeout(settings.handshake)
+        // As in libzmq by default; `heartbeats` has the tests of ours.
+        .no_heartbeat()
         .receive_queue(settings.queue, OCTETS)
         .send_queue(settings.queue, OCTETS)
         .build()

@@ -141,11 +141,11 @@ fn sizes() -> Vec<Case> {
             .unfinished()
             .ours([Closes])
             .libzmq([StaysOpen], UNBOUNDED),
-        listens(Pull, "sends_a_message_without_end", "sends 100 frames of 1 MiB, all with MORE")
+        listens(Pull, "sends_a_message_without_end", "sends 200 frames of 1 MiB, all with MORE")
             .source("GHSA-4p5v: memory by hostile peers")
-            .steps([Step::Shake { minor: 1 }, Step::Repeat(100, endless)])
-            .ours([Closes, TakesAtMost(72 << 10)])
-            .libzmq([StaysOpen, TakesOver(90 << 10)], UNBOUNDED),
+            .steps([Step::Shake { minor: 1 }, Step::Repeat(200, endless)])
+            .ours([Closes, TakesAtMost(136 << 10)])
+            .libzmq([StaysOpen, TakesOver(180 << 10)], UNBOUNDED),
         listens(Pull, "is_cut_at_every_octet", "sends a conversation up to each of its octets and hangs up, one connection after the other")
             .source("zmq.rs issue 286: panics on short values")
             .steps(cut_everywhere())
