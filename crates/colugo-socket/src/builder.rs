@@ -52,6 +52,8 @@ impl<K: Kind> Builder<K> {
     }
 
     /// What REQ, DEALER and ROUTER tell their peers they are called, at most 255 octets. Default: nothing.
+    #[doc(alias = "ZMQ_ROUTING_ID")]
+    #[doc(alias = "ZMQ_IDENTITY")]
     pub fn identity(mut self, identity: impl Into<Bytes>) -> Self {
         self.options.identity = Some(identity.into());
         self
@@ -71,18 +73,22 @@ impl<K: Kind> Builder<K> {
     }
 
     /// Bound of what waits to be sent, per peer. Default 1000 messages, 16 MiB.
+    #[doc(alias = "ZMQ_SNDHWM")]
     pub fn send_queue(mut self, messages: usize, octets: usize) -> Self {
         self.options.send_queue = QueueLimit { messages, octets };
         self
     }
 
     /// Bound of what was received and waits to be taken, per peer, on top of one read (256 KiB at most). Default 1000 messages, 16 MiB.
+    #[doc(alias = "ZMQ_RCVHWM")]
     pub fn receive_queue(mut self, messages: usize, octets: usize) -> Self {
         self.options.receive_queue = QueueLimit { messages, octets };
         self
     }
 
     /// What happens when a peer's queue is full. Default: PUB and ROUTER drop, the others wait for ever.
+    #[doc(alias = "ZMQ_SNDTIMEO")]
+    #[doc(alias = "ZMQ_XPUB_NODROP")]
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.options.overflow = overflow;
         self
@@ -90,18 +96,22 @@ impl<K: Kind> Builder<K> {
 
     /// Whether only peers that are connected are sent to, and what is queued for one that leaves is dropped and counted.
     /// Default false: a dialled PUSH or DEALER keeps its queue until the peer is there (again).
+    #[doc(alias = "ZMQ_IMMEDIATE")]
     pub fn immediate(mut self, immediate: bool) -> Self {
         self.options.immediate = immediate;
         self
     }
 
-    /// How long closing waits for what is queued. Default 1 s.
+    /// For how long what is queued may still be sent after the socket was closed or dropped, or the endpoint disconnected; see
+    /// [`Socket`]. Zero: it is dropped at once, and counted. Default 1 s.
+    #[doc(alias = "ZMQ_LINGER")]
     pub fn linger(mut self, linger: Duration) -> Self {
         self.options.linger = linger;
         self
     }
 
     /// Largest message, sent or received, all frames together, in octets. Default 64 MiB, at most 1 GiB.
+    #[doc(alias = "ZMQ_MAXMSGSIZE")]
     pub fn max_message(mut self, octets: usize) -> Self {
         self.options.max_message = octets;
         self
@@ -114,12 +124,15 @@ impl<K: Kind> Builder<K> {
     }
 
     /// How long a handshake may take, from the first octet to the last. Default 5 s.
+    #[doc(alias = "ZMQ_HANDSHAKE_IVL")]
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.options.handshake_timeout = timeout;
         self
     }
 
     /// First and longest pause before dialling again. Default 50 ms and 1 s.
+    #[doc(alias = "ZMQ_RECONNECT_IVL")]
+    #[doc(alias = "ZMQ_RECONNECT_IVL_MAX")]
     pub fn reconnect(mut self, first: Duration, longest: Duration) -> Self {
         self.options.reconnect = (first, longest);
         self
@@ -167,6 +180,7 @@ impl<K: Kind> Builder<K> {
     }
 
     /// Calls `on_event` with what happens to the socket's connections, on the data thread: it must be quick and must not wait.
+    #[doc(alias = "zmq_socket_monitor")]
     pub fn on_event(mut self, on_event: impl Fn(&SocketEvent) + Send + Sync + 'static) -> Self {
         self.on_event = Some(Box::new(on_event));
         self

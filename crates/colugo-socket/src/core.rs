@@ -65,6 +65,8 @@ pub(crate) struct Core {
     pub(crate) inproc: Arc<Inproc>,
     pub(crate) tasks: Mutex<Tasks>,
     pub(crate) closing: AtomicBool,
+    /// What disconnecting had left unsent before the socket was closed.
+    pub(crate) unsent_before: AtomicU64,
     pub(crate) connections: AtomicUsize,
     pub(crate) live_tasks: AtomicUsize,
     pub(crate) task_ended: Gate,
@@ -98,6 +100,7 @@ impl Core {
             inproc: runtime.inproc().clone(),
             tasks: Mutex::default(),
             closing: AtomicBool::new(false),
+            unsent_before: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
             live_tasks: AtomicUsize::new(0),
             task_ended: Gate::default(),
@@ -187,9 +190,12 @@ impl Core {
         } else {
             lost
         };
-        self.counters
-            .dropped_disconnect
-            .fetch_add(lost as u64, Ordering::Relaxed);
+        let counter = if why == DownReason::Local {
+            &self.counters.dropped_linger
+        } else {
+            &self.counters.dropped_disconnect
+        };
+        counter.fetch_add(lost as u64, Ordering::Relaxed);
         if let Sink::Handler(handler) = &self.sink {
             lock(handler).down(peer, &why);
         }
@@ -208,7 +214,7 @@ impl Core {
         let lost = slot.outbox.messages() as u64;
         let counters = &self.counters;
         let add = |counter: &AtomicU64, count| counter.fetch_add(count, Ordering::Relaxed);
-        add(&counters.dropped_disconnect, lost);
+        add(&counters.dropped_linger, lost);
         add(&counters.sent, link.sent.load(Ordering::Relaxed));
         let dropped = link.dropped.load(Ordering::Relaxed);
         add(&counters.dropped, dropped.saturating_add(lost));

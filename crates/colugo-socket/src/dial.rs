@@ -1,8 +1,11 @@
 //! Dialling: connects, shakes hands, runs the session, and does it again, with a growing pause with jitter, until it is told to stop.
 
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -16,7 +19,7 @@ use crate::greet::{greet, part};
 #[cfg(unix)]
 use crate::ipc;
 use crate::link::{CLOSE, Link};
-use crate::options::HEALTHY_AFTER;
+use crate::options::{CLOSING_PAUSE, HEALTHY_AFTER};
 use crate::peer::Peer;
 use crate::random;
 use crate::session::Session;
@@ -99,8 +102,24 @@ pub(crate) async fn dial(dialled: Dialled, endpoint: Endpoint, stop: Arc<AtomicB
         if (stop.load(Ordering::SeqCst) || core.is_closing()) && link.is_drained() {
             return;
         }
-        tokio::time::sleep(backoff.next(random::u32())).await;
+        pause(core, backoff.next(random::u32())).await;
     }
+}
+
+/// The pause between two attempts. A closing socket has no time for long ones.
+async fn pause(core: &Core, pause: Duration) {
+    if core.is_closing() {
+        return tokio::time::sleep(pause.min(CLOSING_PAUSE)).await;
+    }
+    let mut sleep = pin!(tokio::time::sleep(pause));
+    poll_fn(|cx| {
+        core.peers_changed.register(cx);
+        if core.is_closing() {
+            return Poll::Ready(());
+        }
+        sleep.as_mut().poll(cx)
+    })
+    .await;
 }
 
 async fn connect(core: &Core, endpoint: &Endpoint) -> io::Result<Stream> {
@@ -172,6 +191,7 @@ pub(crate) async fn run_connection(
         link.signal(CLOSE);
     }
     session.run().await;
+    session.leave().await;
 }
 
 #[cfg(test)]

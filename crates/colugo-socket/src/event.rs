@@ -64,6 +64,8 @@ pub enum SocketEvent {
     AcceptFailed(std::io::ErrorKind),
     /// So many messages that this peer published did not come, as its stamps tell.
     Lost(Arc<Peer>, u64),
+    /// The socket was closed and all of it has ended. So many messages were not sent before the linger time was over.
+    Closed(u64),
     /// A handler panicked; the message it was given is gone, the socket goes on.
     HandlerPanicked(Arc<Peer>),
 }

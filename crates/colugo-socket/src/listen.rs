@@ -109,8 +109,10 @@ pub(crate) struct Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        self.listener.stop();
+        // In this order: a Unix listener that was shut down is always ready and never gives anything. Its task, polled once more, would
+        // look for ever, and the data thread with it.
         self.task.abort();
+        self.listener.stop();
     }
 }
 

@@ -63,6 +63,10 @@ pub const HEALTHY_AFTER: Duration = Duration::from_secs(1);
 pub const LINGER: Duration = Duration::from_secs(1);
 /// How long dropping a socket may block its thread.
 pub const DROP_WAIT: Duration = Duration::from_millis(100);
+/// Longest pause before a closing socket dials again a peer that it still has something for.
+pub const CLOSING_PAUSE: Duration = Duration::from_millis(50);
+/// How long a connection that is done, but whose peer is still sending, waits for the peer to see that.
+pub const LEAVE_WAIT: Duration = Duration::from_millis(100);
 /// A silent connection is asked whether it still lives after this time, and then this often; the system gives up after some tries.
 pub const KEEPALIVE_AFTER: Duration = Duration::from_secs(10);
 /// See [`KEEPALIVE_AFTER`].

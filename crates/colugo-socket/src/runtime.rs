@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, Weak};
 use std::thread;
+use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -103,6 +104,22 @@ impl Runtime {
         &self.flusher
     }
 
+    /// Lets go of it. The last to do so waits until the thread has ended, but not beyond `deadline`.
+    pub(crate) fn release(self: Arc<Self>, deadline: Instant) {
+        if let Some(mut last) = Arc::into_inner(self) {
+            last.end(deadline);
+        }
+    }
+
+    fn end(&mut self, deadline: Instant) {
+        let Some(stop) = self.stop.take() else { return };
+        let _ = stop.send(());
+        if !on_data_thread() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let _ = lock(&self.ended).recv_timeout(left);
+        }
+    }
+
     /// The names at which the sockets of this process listen for each other.
     pub(crate) fn inproc(&self) -> &Arc<Inproc> {
         &self.inproc
@@ -143,11 +160,6 @@ fn spare_descriptors() -> std::io::Result<()> {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
-        if !on_data_thread() {
-            let _ = lock(&self.ended).recv_timeout(DROP_WAIT);
-        }
+        self.end(Instant::now() + DROP_WAIT);
     }
 }

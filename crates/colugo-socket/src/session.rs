@@ -19,7 +19,7 @@ use crate::delivery::deliver;
 use crate::event::{DownReason, SocketEvent};
 use crate::flow::Flow;
 use crate::link::{CLOSE, END, Link, Pushed, WRITE};
-use crate::options::MIN_INTERVAL;
+use crate::options::{LEAVE_WAIT, MIN_INTERVAL};
 use crate::parser::Parser;
 use crate::peer::Peer;
 use crate::pulse::{Act, Pulse};
@@ -69,6 +69,7 @@ pub(crate) struct Session {
     want_write: bool,
     closing: bool,
     why: Option<DownReason>,
+    is_down: bool,
 }
 
 impl Session {
@@ -107,6 +108,7 @@ impl Session {
             want_write: false,
             closing: false,
             why: None,
+            is_down: false,
         }
     }
 
@@ -117,6 +119,42 @@ impl Session {
             Ok(()) => poll_fn(|cx| self.poll(cx)).await,
         };
         self.why = Some(why);
+    }
+
+    /// Takes the link down. Where this side ends the connection, reads what the peer has sent meanwhile: unread octets would turn the end
+    /// into a reset, and the system would drop what it has still to deliver.
+    pub(crate) async fn leave(&mut self) {
+        let ours = self.why == Some(DownReason::Local);
+        self.down();
+        if ours {
+            let _ = tokio::time::timeout(LEAVE_WAIT, self.discard()).await;
+        }
+    }
+
+    /// Reads until the end, if there is anything to read now.
+    async fn discard(&mut self) {
+        let mut scrap = BytesMut::new();
+        let mut first = true;
+        poll_fn(|cx| {
+            loop {
+                scrap.clear();
+                scrap.reserve(READ_MIN);
+                match pin!(self.read.read_buf(&mut scrap)).poll(cx) {
+                    Poll::Ready(Ok(n)) if n > 0 => first = false,
+                    Poll::Pending if !first => return Poll::Pending,
+                    _ => return Poll::Ready(()),
+                }
+            }
+        })
+        .await;
+    }
+
+    fn down(&mut self) {
+        if !std::mem::replace(&mut self.is_down, true) {
+            let why = self.why.take().unwrap_or(DownReason::Local);
+            self.parser.leave();
+            self.core.link_down(&self.link, &self.peer, why);
+        }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<DownReason> {
@@ -377,8 +415,6 @@ impl Session {
 impl Drop for Session {
     /// Also when the task is aborted: a link that is up always goes down.
     fn drop(&mut self) {
-        let why = self.why.take().unwrap_or(DownReason::Local);
-        self.parser.leave();
-        self.core.link_down(&self.link, &self.peer, why);
+        self.down();
     }
 }

@@ -29,7 +29,16 @@ use crate::stats::{Sent, Stats};
 
 /// A ZeroMQ socket of kind `K`. All methods take `&self`; share it between threads by reference or `Arc`.
 ///
-/// Dropping it closes it: at most 100 ms are spent on what is queued; [`close`](Self::close) waits as long as the linger time.
+/// # Closing
+///
+/// From [`close`](Self::close) or drop on, the socket accepts nothing and receives nothing. What is queued is still written, for as long as
+/// the [linger time](Builder::linger), 1 s unless set otherwise: to the peers that are connected, and by a PUSH, DEALER or PAIR that dialled
+/// also to a peer that comes only now (the others queue nothing for peers that are not there). Then every connection ends, and what was not
+/// sent is counted ([`Stats::dropped_linger`], [`SocketEvent::Closed`]). A linger time of zero drops the queues at once. "Written" means
+/// handed to the system, which delivers it unless the machine or the peer fails.
+///
+/// `close` waits for all that. A drop waits at most 100 ms, and leaves the rest to the data thread, which goes on for it when this was the
+/// last socket; but the end of the process ends it too, so that a program that sends and exits calls `close`.
 ///
 /// ```
 /// use colugo_socket::{PullSocket, PushSocket};
@@ -45,8 +54,8 @@ pub struct Socket<K: Kind> {
     pub(crate) core: Arc<Core>,
     pub(crate) turns: Turns,
     kind: PhantomData<K>,
-    // Last, so that the data thread outlives everything above.
-    _runtime: Arc<Runtime>,
+    /// There until it is dropped.
+    runtime: Option<Arc<Runtime>>,
 }
 
 /// Publishes to all who subscribe.
@@ -79,7 +88,7 @@ impl<K: Kind> Socket<K> {
             core,
             turns: Turns::default(),
             kind: PhantomData,
-            _runtime: runtime,
+            runtime: Some(runtime),
         }
     }
 
@@ -178,10 +187,13 @@ impl<K: Kind> Socket<K> {
         let (sent, dropped) = self.core.sent_and_dropped();
         Stats {
             sent,
-            dropped_full: dropped.saturating_sub(get(&counters.dropped_disconnect)),
+            dropped_full: dropped
+                .saturating_sub(get(&counters.dropped_disconnect))
+                .saturating_sub(get(&counters.dropped_linger)),
             received: get(&counters.received),
             received_octets: get(&counters.received_octets),
             dropped_disconnect: get(&counters.dropped_disconnect),
+            dropped_linger: get(&counters.dropped_linger),
             refused_full: get(&counters.refused),
             refused_too_large: get(&counters.too_large),
             ignored: get(&counters.ignored),
@@ -199,7 +211,8 @@ impl<K: Kind> Socket<K> {
     }
 
     /// Closes: nothing more is accepted or received, what is queued is written, and then everything has ended. False: the linger time
-    /// was not enough, and what was left is dropped.
+    /// was not enough, and what was left is dropped and counted. Inside an inline callback it does not wait, and gives false.
+    #[doc(alias = "ZMQ_LINGER")]
     pub fn close(self) -> bool {
         let linger = self.core.options.linger;
         self.core.close(linger);
@@ -207,7 +220,7 @@ impl<K: Kind> Socket<K> {
             return false;
         }
         self.core
-            .wait_closed(Instant::now().checked_add(linger + DROP_WAIT))
+            .wait_sent(Instant::now().checked_add(linger.saturating_add(DROP_WAIT)))
     }
 
     /// [`close`](Self::close) for a socket that is shared: what is queued may take `linger`, of which this call waits at most `wait`. Later
@@ -217,20 +230,13 @@ impl<K: Kind> Socket<K> {
         if on_data_thread() {
             return false;
         }
-        self.core.wait_closed(Instant::now().checked_add(wait))
+        self.core.wait_sent(Instant::now().checked_add(wait))
     }
 
     /// [`close`](Self::close) as a future. Dropped before its end, it closes as dropping the socket does.
     pub async fn close_async(self) {
         self.core.close(self.core.options.linger);
-        poll_fn(|cx| {
-            if self.core.poll_closed(cx) {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
+        poll_fn(|cx| self.core.poll_live(cx, 0)).await;
     }
 
     pub(crate) fn inbox(&self) -> Option<&Arc<Inbox>> {
@@ -364,7 +370,9 @@ impl<K: Addresses> Socket<K> {
 }
 
 impl RouterSocket {
-    /// Sends to the peer whose identity is the first frame; the rest is the message.
+    /// Sends to the peer whose identity is the first frame; the rest is the message. Who is not there is told as `NoPeer`, and who has no
+    /// room as `Full`: libzmq does that only where it is asked for, and drops the message otherwise.
+    #[doc(alias = "ZMQ_ROUTER_MANDATORY")]
     pub fn send<'a>(&self, message: impl Into<Outgoing<'a>>) -> Result<(), SendError> {
         let mut frames = message.into().into_frames();
         if frames.len() < 2 {
@@ -448,10 +456,16 @@ impl RepSocket {
 
 impl<K: Kind> Drop for Socket<K> {
     fn drop(&mut self) {
+        let deadline = Instant::now() + DROP_WAIT;
         self.core.close(self.core.options.linger);
-        if !on_data_thread() {
-            self.core.wait_closed(Instant::now().checked_add(DROP_WAIT));
+        let closed = !on_data_thread() && self.core.wait_closed(Some(deadline));
+        let Some(runtime) = self.runtime.take() else {
+            return;
+        };
+        if !closed {
+            self.core.keep_until_closed(runtime.clone());
         }
+        runtime.release(deadline);
     }
 }
 

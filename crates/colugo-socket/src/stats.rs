@@ -25,6 +25,8 @@ pub struct Stats {
     pub dropped_full: u64,
     /// Queued, but the connection ended before they were written.
     pub dropped_disconnect: u64,
+    /// Queued, but not written when the linger time of a closed socket or a disconnected endpoint was over.
+    pub dropped_linger: u64,
     /// Not sent at all, because no peer had room in time.
     pub refused_full: u64,
     /// Not sent because they are over the limit.
@@ -59,6 +61,7 @@ pub(crate) struct Counters {
     pub(crate) sent: AtomicU64,
     pub(crate) dropped: AtomicU64,
     pub(crate) dropped_disconnect: AtomicU64,
+    pub(crate) dropped_linger: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) too_large: AtomicU64,
     pub(crate) received: AtomicU64,

@@ -1,25 +1,30 @@
 //! The tasks of a socket, listening, dialling and accepted connections, and how they end.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
 use crate::core::{Core, Sink};
 use crate::endpoint::Endpoint;
-use crate::event::DownReason;
+use crate::event::{DownReason, SocketEvent};
 use crate::gate::lock;
 use crate::link::{CLOSE, Link, Pushed};
 use crate::listen::Listening;
 use crate::message::LinkId;
+use crate::runtime::Runtime;
 
 #[derive(Default)]
 pub(crate) struct Tasks {
     listeners: Vec<Listening>,
     dialers: Vec<Dialer>,
     accepted: HashMap<LinkId, AbortHandle>,
+    /// Dialers that were told to stop, and may not have done so yet.
+    leaving: Vec<AbortHandle>,
 }
 
 struct Dialer {
@@ -99,6 +104,8 @@ impl Core {
             return false;
         };
         let dialer = tasks.dialers.swap_remove(at);
+        tasks.leaving.retain(|task| !task.is_finished());
+        tasks.leaving.push(dialer.task.clone());
         drop(tasks);
         dialer.stop.store(true, Ordering::SeqCst);
         let mut up = false;
@@ -107,13 +114,13 @@ impl Core {
             slot.leaving = true;
             slot.outbox.takes = false;
         }
-        if !up && dialer.link.is_drained() {
+        let linger = self.options.linger;
+        if linger.is_zero() || (!up && dialer.link.is_drained()) {
             dialer.task.abort();
             return true;
         }
         // Also when it is just shaking hands: the connection looks at `stop` once it is up.
         dialer.link.signal(CLOSE);
-        let linger = self.options.linger;
         self.handle.spawn(async move {
             tokio::time::sleep(linger).await;
             dialer.task.abort();
@@ -138,6 +145,8 @@ impl Core {
         if self.closing.swap(true, Ordering::SeqCst) {
             return;
         }
+        let unsent = self.counters.dropped_linger.load(Ordering::Relaxed);
+        self.unsent_before.store(unsent, Ordering::Relaxed);
         if let Sink::Inbox(inbox) = &self.sink {
             inbox.close();
         }
@@ -161,6 +170,14 @@ impl Core {
             }
         }
         drop(tasks);
+        if self.live_tasks.load(Ordering::SeqCst) == 0 {
+            self.emit(SocketEvent::Closed(self.unsent()));
+        } else {
+            self.handle.spawn(finish(self.guard(), linger));
+        }
+        if linger.is_zero() {
+            self.abort_all();
+        }
         for link in up {
             if link.push_final_stamp() == Pushed::Writer {
                 link.kick(false, false);
@@ -169,9 +186,21 @@ impl Core {
         }
         self.room.notify();
         self.peers_changed.notify();
-        if self.live_tasks.load(Ordering::SeqCst) > 0 {
-            self.handle.spawn(abort_after(self.clone(), linger));
-        }
+    }
+
+    /// Messages that closing left unsent.
+    fn unsent(&self) -> u64 {
+        let all = self.counters.dropped_linger.load(Ordering::Relaxed);
+        all.saturating_sub(self.unsent_before.load(Ordering::Relaxed))
+    }
+
+    /// Has the data thread live until the socket has ended, though nobody holds it any more.
+    pub(crate) fn keep_until_closed(self: &Arc<Self>, runtime: Arc<Runtime>) {
+        let (handle, core) = (self.handle.clone(), self.clone());
+        handle.spawn(async move {
+            poll_fn(|cx| core.poll_live(cx, 0)).await;
+            drop(runtime);
+        });
     }
 
     fn abort_all(&self) {
@@ -179,9 +208,14 @@ impl Core {
         for dialer in &tasks.dialers {
             dialer.task.abort();
         }
-        for task in tasks.accepted.values() {
+        for task in tasks.accepted.values().chain(&tasks.leaving) {
             task.abort();
         }
+    }
+
+    /// Waits until all tasks of the socket have ended. True: they have, and nothing was left unsent.
+    pub(crate) fn wait_sent(&self, deadline: Option<Instant>) -> bool {
+        self.wait_closed(deadline) && self.unsent() == 0
     }
 
     /// Waits until all tasks of the socket have ended.
@@ -190,21 +224,24 @@ impl Core {
         self.task_ended.wait_until(deadline, ended).is_some()
     }
 
-    pub(crate) fn poll_closed(&self, cx: &std::task::Context<'_>) -> bool {
+    /// Ready when no more than so many of its tasks live.
+    pub(crate) fn poll_live(&self, cx: &Context<'_>, tasks: usize) -> Poll<()> {
         self.task_ended.register(cx);
-        self.live_tasks.load(Ordering::SeqCst) == 0
+        if self.live_tasks.load(Ordering::SeqCst) <= tasks {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }
 
-async fn abort_after(core: Arc<Core>, linger: Duration) {
-    let ended = std::future::poll_fn(|cx| {
-        if core.poll_closed(cx) {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
-    });
-    if tokio::time::timeout(linger, ended).await.is_err() {
+/// Ends what has not ended within `linger`, and tells when all has. Itself the last task of the socket.
+async fn finish(task: TaskGuard, linger: Duration) {
+    let core = task.0.clone();
+    let others_ended = || poll_fn(|cx| core.poll_live(cx, 1));
+    if tokio::time::timeout(linger, others_ended()).await.is_err() {
         core.abort_all();
+        others_ended().await;
     }
+    core.emit(SocketEvent::Closed(core.unsent()));
 }

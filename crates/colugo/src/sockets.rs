@@ -161,7 +161,7 @@ impl<K: kind::Kind> Open<K> {
             stats.dropped.full += full;
         }
         stats.dropped.too_large += counted.refused_too_large;
-        stats.dropped.disconnected += counted.dropped_disconnect;
+        stats.dropped.disconnected += counted.dropped_disconnect + counted.dropped_linger;
         stats.lost += counted.lost + counted.lost_unexplained;
     }
 }

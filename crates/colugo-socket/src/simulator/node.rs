@@ -273,7 +273,7 @@ pub(super) fn account(core: &Core) -> Account {
                 .iter()
                 .map(|link| link.unwritten_messages() as u64)
                 .sum::<u64>(),
-        dropped: get(&core.counters.dropped_disconnect),
+        dropped: get(&core.counters.dropped_disconnect) + get(&core.counters.dropped_linger),
         waiting: waiting as u64,
         unexplained: get(&core.counters.lost_unexplained),
     }

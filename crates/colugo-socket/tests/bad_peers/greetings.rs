@@ -260,8 +260,8 @@ fn a_dripping_handshake_ends_at_its_deadline() {
     let (builder, told) = told_of_failures();
     let pull: PullSocket = builder.handshake_timeout(limit).build().unwrap();
     let endpoint = pull.bind("tcp://127.0.0.1:0").unwrap();
-    let mut raw = Raw::dial(&endpoint);
     let began = Instant::now();
+    let mut raw = Raw::dial(&endpoint);
     for octet in greeting(1).into_iter().cycle() {
         match told.recv_timeout(Duration::from_millis(20)) {
             Ok(fault) => {

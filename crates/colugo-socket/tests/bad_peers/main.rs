@@ -9,6 +9,7 @@ mod greetings;
 mod heartbeats;
 mod interop_habits;
 mod interop_scripted;
+mod linger;
 mod memory;
 mod raw;
 mod scripted;

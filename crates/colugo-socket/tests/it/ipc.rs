@@ -39,13 +39,20 @@ fn a_peer_within_the_process_has_no_address() {
 
 #[test]
 fn dialling_nobody_within_the_process_ends_with_the_socket() {
+    let (tell, told) = std::sync::mpsc::channel();
     let push = PushSocket::builder()
         .linger(Duration::from_millis(10))
+        .on_event(move |event| {
+            if let SocketEvent::Closed(unsent) = event {
+                let _ = tell.send(*unsent);
+            }
+        })
         .build()
         .unwrap();
     push.connect(Transport::Inproc.certain()).unwrap();
     push.send("to nobody").unwrap();
-    assert!(push.close(), "all tasks have ended");
+    assert!(!push.close(), "it was not sent");
+    assert_eq!(told.try_recv(), Ok(1), "all tasks have ended");
 }
 
 #[cfg(unix)]

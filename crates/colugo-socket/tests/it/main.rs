@@ -6,6 +6,7 @@ mod transport;
 mod bounds;
 mod identities;
 mod ipc;
+mod linger;
 mod pair;
 mod patterns;
 mod pubsub;
