@@ -5,9 +5,11 @@ mod bench;
 mod debian;
 mod deny;
 mod error;
+mod fuzz;
 mod layers;
 mod licences;
 mod metadata;
+mod miri;
 mod namespaces;
 mod package;
 mod platforms;
@@ -40,6 +42,12 @@ Commands:
            --secs S       seconds of each run
            --runs N       runs of each side
            --help         all that the runner knows
+  fuzz   Run the fuzz targets under libFuzzer; what is found is kept in target/fuzz-corpus, crashes in fuzz/artifacts
+           [TARGET…]      the targets to run (all)
+           --minutes M    of each target (10; 0 with --coverage: run none)
+           --jobs N       targets at a time (1)
+           --coverage     print how much of the wire code the corpus reaches
+  miri   Run the codec's tests under Miri, where a nightly toolchain has it
   soak   Run a scenario many times, or for long, and print its figures beside what they should be
            first-message [PAIRS]   pairs of fresh processes in which no message may be lost (200)
            kill, silence, partition, brisk, loss, flapping, churn, slow, stranger, descriptors, mute
@@ -54,6 +62,7 @@ Examples:
   cargo xtask test
   cargo xtask test --only clippy --only tests
   cargo xtask bench pubsub-64 call --json
+  cargo xtask fuzz frames connection --minutes 10 --jobs 2 --coverage
 ";
 
 fn main() -> ExitCode {
@@ -70,6 +79,8 @@ fn main() -> ExitCode {
     let result = match command.as_str() {
         "test" => test::run(&rest),
         "bench" => bench::run(&rest),
+        "fuzz" => fuzz::run(&rest),
+        "miri" => miri::run(),
         "soak" => soak::run(&rest),
         "without-checks" => without::run(&rest),
         "setup" => setup::run(),

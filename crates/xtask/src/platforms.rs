@@ -93,7 +93,7 @@ pub(crate) fn oldest(workshop: &Workshop) -> Result<Verdict, Error> {
     let names = [promised.clone(), format!("{promised}.0")];
     let Some(name) = names
         .iter()
-        .find(|name| rustup(name).arg("--version").quietly())
+        .find(|name| toolchain(name).arg("--version").quietly())
     else {
         let why = format!(
             "toolchain {promised} is not installed: the dependencies' own claims and clippy's check stand alone"
@@ -108,7 +108,7 @@ pub(crate) fn oldest(workshop: &Workshop) -> Result<Verdict, Error> {
         "--all-features",
         "--target-dir",
     ];
-    let cargo = rustup(name)
+    let cargo = toolchain(name)
         .args(check)
         .arg(workshop.target().join("oldest"));
     cargo.dir(&workshop.root).run()?;
@@ -116,7 +116,7 @@ pub(crate) fn oldest(workshop: &Workshop) -> Result<Verdict, Error> {
 }
 
 /// Cargo of another toolchain. It must not inherit what points to ours.
-fn rustup(toolchain: &str) -> Process {
+pub(crate) fn toolchain(name: &str) -> Process {
     let ours = [
         "RUSTUP_TOOLCHAIN",
         "RUSTC",
@@ -124,7 +124,7 @@ fn rustup(toolchain: &str) -> Process {
         "CARGO",
         "LD_LIBRARY_PATH",
     ];
-    let rustup = Process::new("rustup").args(["run", toolchain, "cargo"]);
+    let rustup = Process::new("rustup").args(["run", name, "cargo"]);
     ours.into_iter().fold(rustup, Process::without_env)
 }
 

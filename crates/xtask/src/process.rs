@@ -121,6 +121,18 @@ impl Process {
         Ok(text)
     }
 
+    /// Runs it with all it writes going into a file.
+    pub(crate) fn logged(mut self, path: &Path) -> Result<(), Error> {
+        let file = |cause| Error::File {
+            path: path.to_owned(),
+            cause,
+        };
+        let out = std::fs::File::create(path).map_err(file)?;
+        let err = out.try_clone().map_err(file)?;
+        self.command.stdout(out).stderr(err);
+        self.run()
+    }
+
     /// Runs it, shows nothing of it, and says whether it went well. For questions such as "is this tool there?".
     pub(crate) fn quietly(mut self) -> bool {
         self.command.stdout(Stdio::null()).stderr(Stdio::null());

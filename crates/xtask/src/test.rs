@@ -4,7 +4,7 @@
 use crate::error::Error;
 use crate::step::{Report, Step, Verdict};
 use crate::workshop::Workshop;
-use crate::{bench, layers, licences, namespaces, package, platforms, readme, suites};
+use crate::{bench, fuzz, layers, licences, namespaces, package, platforms, readme, suites};
 
 const STEPS: &[Step] = &[
     Step {
@@ -56,6 +56,11 @@ const STEPS: &[Step] = &[
         name: "namespaces",
         about: "between hosts made of network namespaces",
         run: namespaces::check,
+    },
+    Step {
+        name: "fuzz",
+        about: "each fuzz target for a moment, from its corpus",
+        run: fuzz::check,
     },
     Step {
         name: "packages",
@@ -136,7 +141,9 @@ fn named(name: Option<&String>) -> Result<&'static str, Error> {
 
 fn format(workshop: &Workshop) -> Result<Verdict, Error> {
     workshop.cargo().args(["fmt", "--all", "--check"]).run()?;
-    for apart in ["benches", "fuzz"].map(|name| workshop.root.join(name).join("Cargo.toml")) {
+    for apart in
+        ["benches", "fuzz", "fuzz/targets"].map(|name| workshop.root.join(name).join("Cargo.toml"))
+    {
         if apart.exists() {
             workshop
                 .cargo()

@@ -1,6 +1,7 @@
 //! Without a fuzzer: each target gets the seeds, the corpus, and octets changed by rule and seed, so that something is tried everywhere.
 //!
-//! `COLUGO_FUZZ_MILLIS` is how long each target is tried with changed octets; the default is half a second.
+//! `COLUGO_FUZZ_MILLIS` is how long each target is tried with changed octets; the default is half a second. `COLUGO_FUZZ_CORPUS` is a
+//! folder with more inputs, a folder per target.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -51,15 +52,16 @@ fn change(random: &mut Random, input: &[u8], other: &[u8]) -> Vec<u8> {
 }
 
 fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let folder = folder.join("../corpus").join(target);
+    let ours = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../corpus");
+    let more = std::env::var_os("COLUGO_FUZZ_CORPUS").map(PathBuf::from);
+    let folders = more.into_iter().chain([ours]);
     let mut inputs: Vec<Vec<u8>> = seeds()
         .into_iter()
         .filter(|(of, _)| *of == target)
         .map(|(_, input)| input)
         .collect();
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(&folder)
-        .into_iter()
+    let mut paths: Vec<PathBuf> = folders
+        .flat_map(|folder| std::fs::read_dir(folder.join(target)))
         .flatten()
         .map(|entry| entry.expect("an entry").path())
         .collect();
