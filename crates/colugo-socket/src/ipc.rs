@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::endpoint::Endpoint;
@@ -107,15 +107,15 @@ fn file_id(address: &Path) -> Option<FileId> {
 }
 
 impl IpcListener {
-    /// Removes the file if it still is the one that was made, and refuses who dials from now on. Idempotent.
+    /// Removes the file if it still is the one that was made: nobody dials it from now on. Idempotent.
+    // The system would end it at once by a shutdown, but then accepts nobody and says at the same time that somebody is there: the thread
+    // that accepts would ask without end.
     pub(crate) fn stop(&self) {
-        // The file first: as long as it is there somebody answers, so that nobody replaces it meanwhile.
         if let Some((path, made)) = lock(&self.file).take()
             && file_id(&path) == Some(made)
         {
             let _ = fs::remove_file(path);
         }
-        let _ = SockRef::from(&self.listener).shutdown(std::net::Shutdown::Both);
     }
 }
 
