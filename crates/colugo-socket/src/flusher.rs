@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -44,6 +44,7 @@ pub(crate) struct Flusher {
     /// Set from the first mark until the task has found nothing more: a sender in between need not wake it.
     awake: AtomicBool,
     task: WakerSlot,
+    last_read_ns: AtomicU64,
 }
 
 impl Flusher {
@@ -102,6 +103,11 @@ impl Flusher {
                 std::thread::yield_now();
             }
         }
+    }
+
+    /// Notes that the thread reads from a link now, and gives when it last did so before.
+    pub(crate) fn note_read(&self, now_ns: u64) -> u64 {
+        self.last_read_ns.swap(now_ns, Ordering::Relaxed)
     }
 
     /// Has the link's buffers taken away once it is idle.

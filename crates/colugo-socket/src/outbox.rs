@@ -14,7 +14,7 @@ use crate::simulator::{self, Sabotage};
 use crate::stamping::Stamping;
 
 /// From this size on a frame is queued as it is, and written from where it lies.
-const SHARE_FROM: usize = 16 << 10;
+pub(crate) const SHARE_FROM: usize = 16 << 10;
 
 /// Each time so many octets more wait, the sender is asked to look whether it should help writing.
 const HELP_EVERY: usize = 16 << 10;
@@ -91,6 +91,14 @@ impl Outbox {
             Outgoing::Parts(parts) => self.push_parts(parts),
             Outgoing::Frames(parts) => self.push_parts(parts),
         }
+        self.messages += 1;
+    }
+
+    /// Queues a message that is framed already.
+    pub(crate) fn push_framed(&mut self, frame: &Bytes) {
+        self.seal();
+        self.octets += frame.len();
+        self.chunks.push_back(frame.clone());
         self.messages += 1;
     }
 

@@ -14,7 +14,7 @@ impl Table {
         let awaited = || self.slots().find(|slot| slot.link.persistent);
         let id = there.or_else(awaited)?.link.id;
         let slot = self.get(id)?;
-        let pushed = slot.push(limit, &[], out, None);
+        let pushed = slot.push(limit, None, |outbox| outbox.push(&[], out));
         (!matches!(pushed, Pushed::Full | Pushed::Gone)).then_some((&slot.link, pushed))
     }
 }

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use bytes::Bytes;
+use colugo_zmtp::{MAX_HEADER_LEN, put_frame};
+
 use colugo_zmtp::SocketType;
 
 use crate::core::Core;
@@ -13,11 +16,16 @@ use crate::gate::lock;
 use crate::link::{INLINE_FROM, Link, Pushed};
 use crate::message::{LinkId, Outgoing};
 use crate::options::Overflow;
+use crate::outbox::SHARE_FROM;
 use crate::runtime;
 #[cfg(test)]
 use crate::simulator;
 use crate::stamping::SendClock;
 use crate::stats::Sent;
+
+/// A message of so many octets for so many peers is framed once for all of them.
+const FRAME_ONCE_FROM: usize = 512;
+const FRAME_ONCE_PEERS: usize = 4;
 
 /// A sender that drops so many messages in a row gives its processor away once: the writer may need it.
 const YIELD_AFTER_DROPS: u32 = 64;
@@ -106,6 +114,7 @@ impl Core {
         let mut clock = SendClock::default();
         let mut sent = Sent::default();
         let mut kicks = Kicks::default();
+        let framed = frame_once(table.sessions, out);
         for slot in table.slots_mut() {
             if !slot.wants(topic) {
                 if stamped {
@@ -113,7 +122,11 @@ impl Core {
                 }
                 continue;
             }
-            match slot.push(limit, &[], out, stamped.then_some((seq, &mut clock))) {
+            let stamp = stamped.then_some((seq, &mut clock));
+            match slot.push(limit, stamp, |outbox| match &framed {
+                None => outbox.push(&[], out),
+                Some(frame) => outbox.push_framed(frame),
+            }) {
                 Pushed::Queued => sent.queued += 1,
                 pushed @ (Pushed::Writer | Pushed::Plenty) => {
                     sent.queued += 1;
@@ -241,7 +254,7 @@ impl Core {
         let Some(slot) = table.get(to).filter(|slot| slot.peer.is_some()) else {
             return Some(Err(SendError::NoPeer));
         };
-        match slot.push(limit, head, out, None) {
+        match slot.push(limit, None, |outbox| outbox.push(head, out)) {
             Pushed::Queued => Some(Ok(())),
             pushed @ (Pushed::Writer | Pushed::Plenty) => {
                 let link = slot.link.clone();
@@ -320,6 +333,26 @@ impl Core {
         }
         Ok(())
     }
+}
+
+/// A message of one frame that several peers get, as octets that their queues share; `None` where a copy for each costs less.
+#[inline]
+fn frame_once(peers: usize, out: &Outgoing<'_>) -> Option<Bytes> {
+    let body = match out {
+        Outgoing::Slice(slice) => slice,
+        Outgoing::Owned(bytes) if bytes.len() < SHARE_FROM => &bytes[..],
+        _ => return None,
+    };
+    let shares = peers >= FRAME_ONCE_PEERS && body.len() >= FRAME_ONCE_FROM
+        || peers > 1 && body.len() >= SHARE_FROM;
+    shares.then(|| frame(body))
+}
+
+#[cold]
+fn frame(body: &[u8]) -> Bytes {
+    let mut octets = Vec::with_capacity(body.len() + MAX_HEADER_LEN);
+    put_frame(&mut octets, body, false);
+    octets.into()
 }
 
 /// Does what a push asks of the sender.

@@ -67,14 +67,13 @@ impl Slot {
         self.subscriptions.matches(topic)
     }
 
-    /// Queues a message behind `head` frames; with a number, stamped as the rules want it.
+    /// Queues a message, which `queue` puts into the outbox; with a number, stamped as the rules want it.
     #[inline]
     pub(crate) fn push(
         &mut self,
         limit: QueueLimit,
-        head: &[&[u8]],
-        body: &Outgoing<'_>,
         stamp: Option<(u64, &mut SendClock)>,
+        queue: impl FnOnce(&mut Outbox),
     ) -> Pushed {
         let outbox = &mut self.outbox;
         if !outbox.takes {
@@ -92,7 +91,7 @@ impl Slot {
             }
         }
         let before = outbox.octets();
-        outbox.push(head, body);
+        queue(outbox);
         self.link.queued.store(outbox.octets(), Ordering::Relaxed);
         outbox.claim(before)
     }
@@ -272,7 +271,7 @@ impl Table {
             let Some(Some(slot)) = self.slots.get_mut(place) else {
                 continue;
             };
-            let pushed = slot.push(limit, head, out, None);
+            let pushed = slot.push(limit, None, |outbox| outbox.push(head, out));
             if !matches!(pushed, Pushed::Full | Pushed::Gone) {
                 self.next = place + 1;
                 let link = self

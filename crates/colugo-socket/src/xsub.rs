@@ -80,7 +80,7 @@ impl Core {
         let mut table = self.table.lock();
         let limit = table.limit();
         for slot in table.slots_mut() {
-            match slot.push(limit, &[], out, None) {
+            match slot.push(limit, None, |outbox| outbox.push(&[], out)) {
                 Pushed::Queued => sent.queued += 1,
                 pushed @ (Pushed::Writer | Pushed::Plenty) => {
                     sent.queued += 1;
