@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use colugo_zmtp::SocketType;
+
 use crate::endpoint::EndpointError;
 
 /// Why a socket could not be made.
@@ -154,6 +156,20 @@ pub enum RecvError {
     /// The socket is closed and everything received was taken.
     #[error("the socket is closed")]
     Closed,
+}
+
+/// Why a proxy was not started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProxyError {
+    /// A socket was built with a handler, which gets all its messages.
+    #[error("the {0} was built with a handler, which gets all its messages: build it without")]
+    Handler(SocketType),
+    /// A socket announces `X-Colugo`, or stamps its messages; both go from one connection to the next only.
+    #[error(
+        "the {0} announces X-Colugo, which a proxy cannot keep: build it without that property"
+    )]
+    Colugo(SocketType),
 }
 
 /// Why a topic was not subscribed to.

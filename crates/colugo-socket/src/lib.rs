@@ -78,6 +78,7 @@ mod parser;
 mod peer;
 mod pipe;
 mod pong;
+pub mod proxy;
 mod pulse;
 mod random;
 mod request;
@@ -122,7 +123,9 @@ pub use builder::Builder;
 pub use bytes::Bytes;
 pub use colugo_zmtp::{HandshakeError, SocketType};
 pub use endpoint::{Endpoint, EndpointError, ToEndpoint};
-pub use error::{BindError, BuildError, ConnectError, RecvError, SendError, SubscribeError};
+pub use error::{
+    BindError, BuildError, ConnectError, ProxyError, RecvError, SendError, SubscribeError,
+};
 pub use event::{DownReason, Handler, HandshakeFault, RefusedWhy, SocketEvent};
 pub use inbox::{Inbox, RecvFuture};
 pub use message::{LinkId, Message, MessageRef, Meta, Outgoing};

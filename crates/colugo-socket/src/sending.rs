@@ -6,9 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
-use colugo_zmtp::{MAX_HEADER_LEN, put_frame};
-
-use colugo_zmtp::SocketType;
+use colugo_zmtp::{MAX_HEADER_LEN, SocketType, put_frame};
 
 use crate::core::Core;
 use crate::error::SendError;
@@ -94,7 +92,11 @@ impl Core {
 
     /// None: a matching subscriber has no room, and `drop_full` does not allow to leave it out.
     #[inline]
-    fn publish_now(&self, out: &Outgoing<'_>, drop_full: bool) -> Option<Result<Sent, SendError>> {
+    pub(crate) fn publish_now(
+        &self,
+        out: &Outgoing<'_>,
+        drop_full: bool,
+    ) -> Option<Result<Sent, SendError>> {
         if self.is_closing() {
             return Some(Err(SendError::Closed));
         }
@@ -294,6 +296,28 @@ impl Core {
             }
             Err(SendError::Full)
         })
+    }
+
+    /// Publishes to who has room, and drops for the others. Never waits.
+    pub(crate) fn publish_anyway(&self, out: &Outgoing<'_>) -> Result<u32, SendError> {
+        let sent = self.publish_now(out, true).unwrap_or(Err(SendError::Full));
+        sent.map(|sent| sent.dropped)
+    }
+
+    /// To the peer that the first frame names. None: it has no room now.
+    pub(crate) fn route_now(&self, out: &Outgoing<'_>) -> Option<Result<(), SendError>> {
+        let frames: &[Bytes] = match out {
+            Outgoing::Parts(frames) => frames,
+            Outgoing::Frames(frames) => frames,
+            Outgoing::Slice(_) | Outgoing::Owned(_) => &[],
+        };
+        let Some((name, body)) = frames.split_first().filter(|(_, body)| !body.is_empty()) else {
+            return Some(Err(SendError::NoIdentity));
+        };
+        let Some(link) = self.link_named(name) else {
+            return Some(Err(SendError::NoPeer));
+        };
+        self.send_to_now(link, &[], &Outgoing::Parts(body))
     }
 
     pub(crate) fn link_named(&self, identity: &[u8]) -> Option<LinkId> {

@@ -9,6 +9,7 @@ mod dealer_router;
 mod handshake;
 mod pair;
 mod pipeline;
+mod proxy;
 mod pubsub;
 mod reqrep;
 mod restart;

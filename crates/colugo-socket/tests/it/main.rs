@@ -9,6 +9,7 @@ mod ipc;
 mod linger;
 mod pair;
 mod patterns;
+mod proxy;
 mod pubsub;
 mod reconnect;
 mod returning;
