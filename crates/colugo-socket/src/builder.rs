@@ -117,9 +117,16 @@ impl<K: Kind> Builder<K> {
         self
     }
 
-    /// Accepted connections at a time; more are closed at once. Default 1024.
+    /// Accepted connections at a time, not counting those that still shake hands; more are closed at once. Default 1024.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.options.max_connections = connections;
+        self
+    }
+
+    /// Accepted connections that shake hands at a time, in all and per address (of IPv6, per network). When there are more, the oldest of
+    /// the address with the most is closed, first those that have said nothing. Default 64 and 8.
+    pub fn max_handshakes(mut self, all: usize, per_address: usize) -> Self {
+        self.options.max_handshakes = (all, per_address);
         self
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use colugo_zmtp::{SocketType, put_cancel, put_subscribe};
 use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 
 use crate::error::SubscribeError;
 use crate::event::{DownReason, Handler, SocketEvent};
@@ -16,6 +17,7 @@ use crate::held_topics::HeldTopics;
 use crate::inbox::Inbox;
 use crate::inproc::Inproc;
 use crate::link::Link;
+use crate::lobby::Lobby;
 use crate::names::Names;
 use crate::options::{MAX_UNREAD_SUBSCRIPTIONS, Options};
 use crate::own_topics::OwnTopics;
@@ -24,6 +26,7 @@ use crate::runs::Runs;
 use crate::runtime::Runtime;
 #[cfg(test)]
 use crate::simulator::{self, Sabotage};
+use crate::spare::Spare;
 use crate::stats::Counters;
 use crate::table::SharedTable;
 use crate::tasks::Tasks;
@@ -67,7 +70,11 @@ pub(crate) struct Core {
     pub(crate) closing: AtomicBool,
     /// What disconnecting had left unsent before the socket was closed.
     pub(crate) unsent_before: AtomicU64,
+    /// Accepted connections that have shaken hands.
     pub(crate) connections: AtomicUsize,
+    /// Those that have not.
+    pub(crate) lobby: Mutex<Lobby<AbortHandle>>,
+    pub(crate) spare: Arc<Spare>,
     pub(crate) live_tasks: AtomicUsize,
     pub(crate) task_ended: Gate,
     pub(crate) drops_in_a_row: AtomicU32,
@@ -81,6 +88,8 @@ impl Core {
         on_event: Option<OnEvent>,
         runtime: &Runtime,
     ) -> Self {
+        let (all, per_address) = options.max_handshakes;
+        let lobby = Lobby::new(all, per_address);
         Self {
             kind,
             sink,
@@ -102,6 +111,8 @@ impl Core {
             closing: AtomicBool::new(false),
             unsent_before: AtomicU64::new(0),
             connections: AtomicUsize::new(0),
+            lobby: Mutex::new(lobby),
+            spare: runtime.spare().clone(),
             live_tasks: AtomicUsize::new(0),
             task_ended: Gate::default(),
             drops_in_a_row: AtomicU32::new(0),

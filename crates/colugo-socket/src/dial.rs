@@ -19,6 +19,7 @@ use crate::greet::{greet, part};
 #[cfg(unix)]
 use crate::ipc;
 use crate::link::{CLOSE, Link};
+use crate::lobby::Waiting;
 use crate::options::{CLOSING_PAUSE, HEALTHY_AFTER};
 use crate::peer::Peer;
 use crate::random;
@@ -88,7 +89,7 @@ pub(crate) async fn dial(dialled: Dialled, endpoint: Endpoint, stop: Arc<AtomicB
         let began = Instant::now();
         match connect(core, &endpoint).await {
             Ok(stream) => {
-                run_connection(core, link, stream, true, &stop).await;
+                run_connection(core, link, stream, None, &stop).await;
                 #[cfg(test)]
                 if crate::simulator::gives_up(core) {
                     return;
@@ -102,7 +103,9 @@ pub(crate) async fn dial(dialled: Dialled, endpoint: Endpoint, stop: Arc<AtomicB
         if (stop.load(Ordering::SeqCst) || core.is_closing()) && link.is_drained() {
             return;
         }
-        pause(core, backoff.next(random::u32())).await;
+        let next = backoff.next(random::u32());
+        core.emit(SocketEvent::Retrying(endpoint.clone(), next));
+        pause(core, next).await;
     }
 }
 
@@ -133,31 +136,39 @@ async fn connect(core: &Core, endpoint: &Endpoint) -> io::Result<Stream> {
     }
 }
 
-/// Shakes hands on a new connection and runs it until it ends.
+/// Shakes hands on a new connection and runs it until it ends. One that was accepted comes out of the lobby.
 pub(crate) async fn run_connection(
     core: &Arc<Core>,
     link: &Arc<Link>,
     mut stream: Stream,
-    outgoing: bool,
+    waiting: Option<Waiting>,
     stop: &AtomicBool,
 ) {
+    let outgoing = waiting.is_none();
+    let spoke = waiting
+        .as_ref()
+        .map(|w| w.spoke.clone())
+        .unwrap_or_default();
     stream.tune();
     let addr = stream.remote();
     let seats = matches!(core.kind, SocketType::Router | SocketType::Pair);
     let admit = |hello: PeerHello| {
         let colugo = hello.colugo;
         let peer = Arc::new(Peer::new(link.id, addr, outgoing, hello, core.is_router()));
+        let counted = core.count_in(&peer)?;
         let seat = core.admit(&peer)?;
-        Some((peer, seat, colugo))
+        Some((peer, (seat, counted), colugo))
     };
     let greeted = greet(
         &mut stream,
         core.kind,
         &core.options,
         seats && !outgoing,
+        &spoke,
         admit,
     )
     .await;
+    drop(waiting);
     // The seat is dropped after the session.
     let ((peer, _seat, colugo), rest) = match greeted {
         Ok(Some(done)) => done,

@@ -54,13 +54,16 @@ pub enum SocketEvent {
     Resumed(Arc<Peer>, Duration),
     /// A connection attempt failed; it will be tried again.
     DialFailed(Endpoint, std::io::ErrorKind),
+    /// It will be dialled again after this pause: an attempt failed, or the connection ended.
+    Retrying(Endpoint, Duration),
     /// The other side could not shake hands.
     HandshakeFailed(Option<SocketAddr>, HandshakeFault),
     /// A connection was accepted and closed at once.
     Refused(Option<SocketAddr>, RefusedWhy),
     /// A peer shook hands, but the socket has no place for it; the connection was closed.
     PeerRefused(Arc<Peer>, RefusedWhy),
-    /// Accepting failed, for example for want of file descriptors; it goes on after a pause.
+    /// Accepting fails, for example for want of file descriptors. It is tried again and again, with pauses; this is told once, until a
+    /// connection was accepted again. Connections that are there are not harmed.
     AcceptFailed(std::io::ErrorKind),
     /// So many messages that this peer published did not come, as its stamps tell.
     Lost(Arc<Peer>, u64),
@@ -87,6 +90,9 @@ pub enum HandshakeFault {
         /// What the peer announces, as text, cut to 64 characters.
         found: String,
     },
+    /// Too many others were shaking hands, and this one had said nothing yet, or was the slowest.
+    #[error("too many connections were shaking hands: this one was the oldest of its address")]
+    Crowded,
     /// It took too long.
     #[error("the peer did not finish the handshake in time")]
     TimedOut,
@@ -104,6 +110,8 @@ pub enum HandshakeFault {
 pub enum RefusedWhy {
     /// The socket has as many connections as it may.
     TooManyConnections,
+    /// The process or the system has had no file descriptors for a while.
+    NoDescriptors,
     /// ROUTER: a peer with this identity is there already, and [`handover`](crate::Builder::handover) is off.
     IdentityTaken,
     /// PAIR: it has its peer already.

@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -21,15 +22,16 @@ const SHOWN: usize = 64;
 /// Shakes hands. Gives who is there, what was read beyond the handshake, and what `admit` gave. None: it did not admit the peer.
 ///
 /// With `peer_first` the peer introduces itself first, so that one who is not admitted never takes itself for connected: what waits at
-/// its side is not sent, and not lost.
+/// its side is not sent, and not lost. `spoke` is set when the peer has said anything.
 pub(crate) async fn greet<A>(
     stream: &mut Stream,
     kind: SocketType,
     options: &Options,
     peer_first: bool,
+    spoke: &AtomicBool,
     admit: impl FnOnce(PeerHello) -> Option<A>,
 ) -> Result<Option<(A, BytesMut)>, HandshakeFault> {
-    let exchange = exchange(stream, kind, options, peer_first, admit);
+    let exchange = exchange(stream, kind, options, peer_first, spoke, admit);
     match tokio::time::timeout(options.handshake_timeout, exchange).await {
         Ok(done) => done,
         Err(_) => Err(HandshakeFault::TimedOut),
@@ -59,6 +61,7 @@ async fn exchange<A>(
     kind: SocketType,
     options: &Options,
     peer_first: bool,
+    spoke: &AtomicBool,
     admit: impl FnOnce(PeerHello) -> Option<A>,
 ) -> Result<Option<(A, BytesMut)>, HandshakeFault> {
     let mut config = HandshakeConfig::new(kind);
@@ -80,6 +83,7 @@ async fn exchange<A>(
         if stream.read_buf(&mut buf).await.map_err(fault)? == 0 {
             return Err(HandshakeFault::Eof);
         }
+        spoke.store(true, Ordering::Relaxed);
         match handshake.receive(&buf) {
             Ok((consumed, done)) => {
                 buf.advance(consumed.min(buf.len()));

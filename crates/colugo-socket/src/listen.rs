@@ -1,30 +1,34 @@
-//! Listening: binds, accepts up to the limit, and gives each connection a link and a task.
+//! Listening: binds, accepts up to the limits, and gives each connection a link and a task. Who has to make room is the lobby's decision.
 
+use std::future::{Future, poll_fn};
 use std::io;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::task::Poll;
 
 use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use crate::core::Core;
 use crate::dial::run_connection;
 use crate::endpoint::{Endpoint, Place};
 use crate::error::BindError;
-use crate::event::{RefusedWhy, SocketEvent};
+use crate::event::{HandshakeFault, RefusedWhy, SocketEvent};
+use crate::gate::lock;
 use crate::inproc::{Inproc, InprocListener};
 #[cfg(unix)]
 use crate::ipc::{self, IpcListener};
 use crate::link::Link;
+use crate::lobby::{Spoke, Waiting};
+use crate::options::{ACCEPT_PAUSE, SHORTAGE};
+use crate::peer::Peer;
 use crate::stream::Stream;
 use crate::tasks::TaskGuard;
 use crate::tcp;
-
-/// Pause after a failed accept: without descriptors it would fail again at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a socket listens on.
 #[derive(Debug)]
@@ -117,24 +121,83 @@ impl Drop for Listening {
 }
 
 pub(crate) async fn accept(core: Arc<Core>, listener: Arc<Listener>, _guard: TaskGuard) {
+    let mut failing: Option<Instant> = None;
     loop {
-        match listener.accept().await {
-            Ok(stream) => take(&core, stream),
+        let accepted = match turn_out(&core) {
+            Some(next) => match tokio::time::timeout_at(next, listener.accept()).await {
+                Ok(accepted) => accepted,
+                Err(_) => continue,
+            },
+            None => listener.accept().await,
+        };
+        match accepted {
+            Ok(stream) => {
+                failing = None;
+                take(&core, stream);
+            }
             // The listener was shut down, and this task is about to be ended.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
             Err(error) => {
-                core.emit(SocketEvent::AcceptFailed(error.kind()));
+                let now = Instant::now();
+                let since = *failing.get_or_insert_with(|| {
+                    core.emit(SocketEvent::AcceptFailed(error.kind()));
+                    now
+                });
+                if is_out_of_descriptors(&error) && now.duration_since(since) >= SHORTAGE {
+                    refuse_one(&core, &listener).await;
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
+/// Turns out who has to make room for others that shake hands. Gives when to look again.
+fn turn_out(core: &Core) -> Option<Instant> {
+    loop {
+        let mut lobby = lock(&core.lobby);
+        let Some(guest) = lobby.turn_out(Instant::now()) else {
+            return lobby.next();
+        };
+        drop(lobby);
+        guest.with.abort();
+        core.counters
+            .handshakes_failed
+            .fetch_add(1, Ordering::Relaxed);
+        core.emit(SocketEvent::HandshakeFailed(
+            guest.addr,
+            HandshakeFault::Crowded,
+        ));
+    }
+}
+
+/// Accepts one that waits, with the descriptor that is held for this, and closes it.
+async fn refuse_one(core: &Arc<Core>, listener: &Listener) {
+    let one = poll_fn(|cx| {
+        // Accepted and closed while the descriptor is lent.
+        let accept = || match pin!(listener.accept()).poll(cx) {
+            Poll::Ready(Ok(stream)) => Some(stream.remote()),
+            _ => None,
+        };
+        Poll::Ready(core.spare.lend(accept).flatten())
+    });
+    if let Some(addr) = one.await {
+        refuse(core, addr, RefusedWhy::NoDescriptors);
+    }
+}
+
+fn refuse(core: &Core, addr: Option<SocketAddr>, why: RefusedWhy) {
+    core.counters
+        .refused_connections
+        .fetch_add(1, Ordering::Relaxed);
+    core.emit(SocketEvent::Refused(addr, why));
+}
+
 fn take(core: &Arc<Core>, stream: Stream) {
-    if core.connections.fetch_add(1, Ordering::SeqCst) >= core.options.max_connections {
-        core.connections.fetch_sub(1, Ordering::SeqCst);
-        let why = RefusedWhy::TooManyConnections;
-        core.emit(SocketEvent::Refused(stream.remote(), why));
+    let addr = stream.remote();
+    if core.connections.load(Ordering::SeqCst) >= core.options.max_connections {
+        drop(stream);
+        refuse(core, addr, RefusedWhy::TooManyConnections);
         return;
     }
     let link = core.new_link(false);
@@ -144,19 +207,29 @@ fn take(core: &Arc<Core>, stream: Stream) {
         link: link.clone(),
         _task: core.guard(),
     };
+    let ticket = lock(&core.lobby).ticket();
+    let spoke = Spoke::default();
+    let waiting = Waiting {
+        core: core.clone(),
+        ticket,
+        spoke: spoke.clone(),
+    };
     let task_core = core.clone();
     let task = core.handle.spawn(async move {
         let guard = guard;
-        run_connection(&task_core, &link, stream, false, &AtomicBool::new(false)).await;
+        let never = AtomicBool::new(false);
+        run_connection(&task_core, &link, stream, Some(waiting), &never).await;
         drop(guard);
     });
+    // The task has not run yet: it has this thread.
+    lock(&core.lobby).enter(ticket, addr, Instant::now(), spoke, task.abort_handle());
     core.add_accepted(id, task.abort_handle());
     if task.is_finished() {
         core.remove_accepted(id);
     }
 }
 
-/// Counts an accepted connection for as long as it lives.
+/// Takes an accepted connection out when it has ended.
 struct Accepted {
     core: Arc<Core>,
     link: Arc<Link>,
@@ -165,8 +238,36 @@ struct Accepted {
 
 impl Drop for Accepted {
     fn drop(&mut self) {
-        self.core.connections.fetch_sub(1, Ordering::SeqCst);
         self.core.remove_accepted(self.link.id);
         self.core.forget(&self.link);
+    }
+}
+
+/// Counts an accepted connection that has shaken hands, for as long as it lives; a dialled one is not counted.
+pub(crate) struct Counted(Option<Arc<Core>>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if let Some(core) = &self.0 {
+            core.connections.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Core {
+    /// Counts a peer that has introduced itself. None, counted and told: there are as many as there may be.
+    pub(crate) fn count_in(self: &Arc<Self>, peer: &Arc<Peer>) -> Option<Counted> {
+        if peer.outgoing() {
+            return Some(Counted(None));
+        }
+        let before = self.connections.fetch_add(1, Ordering::SeqCst);
+        let counted = Counted(Some(self.clone()));
+        if before >= self.options.max_connections {
+            self.counters.refused_peers.fetch_add(1, Ordering::Relaxed);
+            let why = RefusedWhy::TooManyConnections;
+            self.emit(SocketEvent::PeerRefused(peer.clone(), why));
+            return None;
+        }
+        Some(counted)
     }
 }

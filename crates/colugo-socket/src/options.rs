@@ -52,6 +52,19 @@ pub const MAX_UNREAD_SUBSCRIPTIONS: usize = 4 << 20;
 pub const MAX_CONNECTIONS_DEFAULT: usize = 1024;
 /// From the first octet to READY, absolute: dripping octets do not extend it.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Accepted connections of one socket that shake hands at a time, in all and per address. More are let be for a moment
+/// ([`HANDSHAKE_GRACE`]); then the oldest of the noisiest address goes.
+pub const MAX_HANDSHAKES: (usize, usize) = (64, 8);
+/// How long a connection in a crowd may say nothing: an honest one has greeted after one round trip.
+pub const HANDSHAKE_GRACE: Duration = Duration::from_millis(250);
+/// How long one may be about it that has begun to speak.
+pub const SPEAKER_GRACE: Duration = Duration::from_secs(2);
+/// Connections that shake hands at a time, at the very most: as many as the system holds ready to be accepted.
+pub const MAX_CROWD: usize = 1024;
+/// Pause after a failed accept: without descriptors it would fail again at once.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// After so long without descriptors a connection that waits to be accepted is refused: who dials shall not wait for nothing.
+pub const SHORTAGE: Duration = Duration::from_secs(1);
 /// First and longest pause before dialling again; the pause doubles, with full jitter.
 ///
 /// The longest is what a peer that was away for long may cost once it is back. Who waits for it dials twice a second, libzmq ten times.
@@ -120,6 +133,7 @@ pub(crate) struct Options {
     pub(crate) linger: Duration,
     pub(crate) max_message: usize,
     pub(crate) max_connections: usize,
+    pub(crate) max_handshakes: (usize, usize),
     pub(crate) handshake_timeout: Duration,
     pub(crate) reconnect: (Duration, Duration),
     pub(crate) stamped: bool,
@@ -142,6 +156,7 @@ impl Options {
             linger: LINGER,
             max_message: MAX_MESSAGE_DEFAULT,
             max_connections: MAX_CONNECTIONS_DEFAULT,
+            max_handshakes: MAX_HANDSHAKES,
             handshake_timeout: HANDSHAKE_TIMEOUT,
             reconnect: RECONNECT,
             stamped: false,

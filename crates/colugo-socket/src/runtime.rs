@@ -14,6 +14,7 @@ use crate::flusher::Flusher;
 use crate::gate::lock;
 use crate::inproc::Inproc;
 use crate::options::DROP_WAIT;
+use crate::spare::Spare;
 
 thread_local! {
     static ON_DATA_THREAD: Cell<bool> = const { Cell::new(false) };
@@ -33,6 +34,7 @@ pub(crate) struct Runtime {
     handle: Handle,
     flusher: Arc<Flusher>,
     inproc: Arc<Inproc>,
+    spare: Arc<Spare>,
     stop: Option<oneshot::Sender<()>>,
     ended: Mutex<mpsc::Receiver<()>>,
 }
@@ -91,6 +93,7 @@ impl Runtime {
             handle,
             flusher,
             inproc: Arc::default(),
+            spare: Arc::new(Spare::new()),
             stop: Some(stop),
             ended: Mutex::new(ended),
         })
@@ -120,6 +123,11 @@ impl Runtime {
         }
     }
 
+    /// A descriptor to do without.
+    pub(crate) fn spare(&self) -> &Arc<Spare> {
+        &self.spare
+    }
+
     /// The names at which the sockets of this process listen for each other.
     pub(crate) fn inproc(&self) -> &Arc<Inproc> {
         &self.inproc
@@ -136,6 +144,7 @@ impl Runtime {
             handle: Handle::current(),
             flusher,
             inproc: Arc::default(),
+            spare: Arc::new(Spare::new()),
             stop: None,
             ended: Mutex::new(mpsc::channel().1),
         })

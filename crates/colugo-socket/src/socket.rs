@@ -202,6 +202,7 @@ impl<K: Kind> Socket<K> {
             lost_unexplained: get(&counters.lost_unexplained),
             lost_disconnected: get(&counters.lost_disconnected),
             handshakes_failed: get(&counters.handshakes_failed),
+            refused_connections: get(&counters.refused_connections),
             refused_peers: get(&counters.refused_peers),
             protocol_errors: get(&counters.protocol_errors),
             stalled: get(&counters.stalled),

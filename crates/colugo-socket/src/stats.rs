@@ -44,6 +44,8 @@ pub struct Stats {
     pub lost_disconnected: u64,
     /// Handshakes that failed.
     pub handshakes_failed: u64,
+    /// Connections that were closed as soon as they were accepted.
+    pub refused_connections: u64,
     /// Peers that had no place: a second one of a PAIR, or of an identity at a ROUTER. Counts attempts.
     pub refused_peers: u64,
     /// Connections closed because the peer broke the protocol.
@@ -72,6 +74,7 @@ pub(crate) struct Counters {
     pub(crate) lost_unexplained: AtomicU64,
     pub(crate) lost_disconnected: AtomicU64,
     pub(crate) handshakes_failed: AtomicU64,
+    pub(crate) refused_connections: AtomicU64,
     pub(crate) refused_peers: AtomicU64,
     pub(crate) protocol_errors: AtomicU64,
     pub(crate) stalled: AtomicU64,

@@ -5,6 +5,8 @@ use std::time::Duration;
 use colugo_zmtp::SocketType;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use std::sync::atomic::AtomicBool;
+
 use crate::greet::greet;
 use crate::options::{Options, Overflow};
 use crate::pipe::Pipe;
@@ -29,9 +31,16 @@ pub(super) async fn pose(pipe: Pipe, kind: SocketType, manner: Manner) {
         Manner::Mute => {}
         Manner::Breaks => {
             let options = Options::new(Overflow::DropNewest);
-            if greet(&mut stream, kind, &options, false, Some)
-                .await
-                .is_ok()
+            if greet(
+                &mut stream,
+                kind,
+                &options,
+                false,
+                &AtomicBool::default(),
+                Some,
+            )
+            .await
+            .is_ok()
             {
                 let _ = stream.write_all(&[0xf8; 9]).await;
             }

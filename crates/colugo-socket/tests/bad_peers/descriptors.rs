@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::sync::mpsc::channel;
 
-use colugo_socket::{BindError, BuildError, PullSocket, PushSocket, SocketEvent};
+use colugo_socket::{BindError, BuildError, PullSocket, PushSocket, RefusedWhy, SocketEvent};
 use colugo_testkit::{Alone, wait_until};
 
 use crate::PATIENCE;
@@ -16,10 +16,12 @@ fn accepting_pauses_and_recovers_when_descriptors_run_out() {
         || {
             let (tell, told) = channel();
             let pull = PullSocket::builder()
-                .on_event(move |event| {
-                    if let SocketEvent::AcceptFailed(_) = event {
-                        let _ = tell.send(());
+                .on_event(move |event| match event {
+                    SocketEvent::AcceptFailed(_) => tell.send("failed").unwrap(),
+                    SocketEvent::Refused(_, RefusedWhy::NoDescriptors) => {
+                        tell.send("refused").unwrap();
                     }
+                    _ => {}
                 })
                 .build()
                 .unwrap();
@@ -30,20 +32,58 @@ fn accepting_pauses_and_recovers_when_descriptors_run_out() {
 
             let mut hoard: Vec<File> =
                 std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
-            // One for the dialling side: the accepting side then finds none.
+            for round in 1..=3 {
+                // One for the dialling side: the accepting side then finds none.
+                hoard.pop();
+                let unserved = Raw::dial(&endpoint);
+                if round == 1 {
+                    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "failed");
+                    // Within the second before the spare one is used, which others may snatch.
+                    assert!(matches!(
+                        PullSocket::new().unwrap().bind("tcp://127.0.0.1:0"),
+                        Err(BindError::NoDescriptors(_))
+                    ));
+                }
+                for i in 0..300u32 {
+                    push.send(&i.to_be_bytes()).unwrap();
+                    let message = pull.recv_timeout(PATIENCE).unwrap();
+                    assert_eq!(message.payload()[..], i.to_be_bytes());
+                }
+                // It does not hang for as long as there are none, and the shortage is not told again.
+                assert_eq!(unserved.rest(), b"");
+                assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "refused");
+                assert_eq!(pull.stats().refused_connections, round);
+                hoard.extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
+            }
+            drop(hoard);
+            let mut late = Raw::shaken(&endpoint, "PUSH", 1);
+            late.send(&crate::raw::frame(0, b"late"));
+            assert_eq!(pull.recv_timeout(PATIENCE).unwrap().payload(), "late");
+        },
+    );
+}
+
+/// Whoever dialled while there were none, and not for long, is served.
+#[test]
+fn a_short_shortage_costs_nobody_its_connection() {
+    Alone::new().open_files(64).run(
+        "descriptors::a_short_shortage_costs_nobody_its_connection",
+        || {
+            let (tell, told) = channel();
+            let pull = PullSocket::builder()
+                .on_event(move |event| {
+                    if let SocketEvent::AcceptFailed(_) = event {
+                        tell.send(()).unwrap();
+                    }
+                })
+                .build()
+                .unwrap();
+            let endpoint = pull.bind("tcp://127.0.0.1:0").unwrap();
+            // What is on the other side takes no descriptor of this process's then.
+            let mut hoard: Vec<File> =
+                std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
             hoard.pop();
             let mut late = Raw::dial(&endpoint);
-            told.recv_timeout(PATIENCE).unwrap();
-            assert!(matches!(
-                PullSocket::new().unwrap().bind("tcp://127.0.0.1:0"),
-                Err(BindError::NoDescriptors(_))
-            ));
-            for i in 0..1000u32 {
-                push.send(&i.to_be_bytes()).unwrap();
-                let message = pull.recv_timeout(PATIENCE).unwrap();
-                assert_eq!(message.payload()[..], i.to_be_bytes());
-            }
-            // It fails again and again, but with pauses.
             told.recv_timeout(PATIENCE).unwrap();
             drop(hoard);
             late.shake("PUSH", 1);

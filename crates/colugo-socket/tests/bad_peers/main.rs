@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 mod attacks;
+mod crowds;
 mod descriptors;
 mod garbage;
 mod greetings;

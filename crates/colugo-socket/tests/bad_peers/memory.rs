@@ -39,7 +39,10 @@ fn announced_lengths_cost_no_memory() {
 #[test]
 fn unfinished_handshakes_cost_little_memory() {
     Alone::new().run("memory::unfinished_handshakes_cost_little_memory", || {
-        let pull = PullSocket::builder().max_connections(400).build().unwrap();
+        let pull = PullSocket::builder()
+            .max_handshakes(400, 400)
+            .build()
+            .unwrap();
         let endpoint = pull.bind("tcp://127.0.0.1:0").unwrap();
         let grown = growth_mib(|| {
             let mut mute: Vec<Raw> = (0..300).map(|_| Raw::dial(&endpoint)).collect();
