@@ -119,6 +119,8 @@ impl Handle {
         let socket = self.core.world.open(SocketSpec {
             role: self.role(),
             topic: self.topic.to_string(),
+            by_name: matches!(self.kind, Kind::Subscriber | Kind::Client)
+                && options.connects.is_empty(),
             run,
             queue: options.queue,
             queue_octets: options.queue_octets,

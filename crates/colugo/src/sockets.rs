@@ -19,6 +19,7 @@ use crate::stats::Stats;
 use crate::transport::{DataSocket, LinkObserver, Receive, Receiver, Role, SocketSpec, Trouble};
 
 const NODE: &str = "X-Colugo-Node";
+const TOPIC: &str = "X-Colugo-Topic";
 
 /// Makes a socket.
 pub(crate) fn open(id: NodeId, spec: SocketSpec) -> Result<Arc<dyn DataSocket>, BuildError> {
@@ -40,7 +41,10 @@ fn configure<K: kind::Kind>(id: NodeId, spec: SocketSpec) -> Builder<K> {
     let mut builder = Socket::<K>::builder()
         .property("X-Colugo", "1")
         .property(NODE, Bytes::copy_from_slice(&id.0))
-        .property("X-Colugo-Topic", spec.topic);
+        .property(TOPIC, spec.topic.clone());
+    if spec.by_name {
+        builder = builder.expect_property(TOPIC, spec.topic);
+    }
     if let Some(run) = spec.run {
         builder = builder
             .property("X-Colugo-Run", Bytes::copy_from_slice(&run))
@@ -162,7 +166,7 @@ impl<K: kind::Kind> Open<K> {
         }
         stats.dropped.too_large += counted.refused_too_large;
         stats.dropped.disconnected += counted.dropped_disconnect + counted.dropped_linger;
-        stats.lost += counted.lost + counted.lost_unexplained;
+        stats.lost += counted.lost + counted.lost_unexplained + counted.lost_disconnected;
     }
 }
 
@@ -274,3 +278,74 @@ macro_rules! addressing {
 
 addressing!(Dealer);
 addressing!(Router);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver as Told, channel};
+
+    use colugo_socket::{Inbox, PubSocket};
+
+    use super::*;
+
+    struct Nobody;
+
+    impl LinkObserver for Nobody {
+        fn up(&self, _: Arc<Peer>) {}
+        fn down(&self, _: LinkId, _: &str) {}
+    }
+
+    /// A subscriber of the topic `t`; who is refused.
+    fn subscriber(by_name: bool) -> (Arc<dyn DataSocket>, Arc<Inbox>, Told<String>) {
+        let (tell, told) = channel();
+        let inbox = Arc::new(Inbox::default());
+        let spec = SocketSpec {
+            role: Role::Sub,
+            topic: "t".to_owned(),
+            by_name,
+            run: None,
+            queue: None,
+            queue_octets: None,
+            max_message: None,
+            overflow: None,
+            prefix: Bytes::new(),
+            receive: Receive::Inbox(inbox.clone(), Arc::new(Nobody)),
+            on_trouble: Arc::new(move |trouble| {
+                if let Trouble::Refused(why) = trouble {
+                    let _ = tell.send(why);
+                }
+            }),
+        };
+        (open(NodeId([7; 16]), spec).unwrap(), inbox, told)
+    }
+
+    fn other_topic() -> (PubSocket, String) {
+        let builder = PubSocket::builder().property("X-Colugo", "1");
+        let publisher = builder.property(TOPIC, "other").build().unwrap();
+        let endpoint = publisher.bind("tcp://127.0.0.1:0").unwrap();
+        (publisher, endpoint.to_string())
+    }
+
+    #[test]
+    fn another_topic_where_a_publisher_was_found_is_refused_by_its_name() {
+        let (_publisher, endpoint) = other_topic();
+        let (subscriber, _, refused) = subscriber(true);
+        subscriber.connect(&endpoint).unwrap();
+        let why = refused.recv_timeout(PATIENCE).unwrap();
+        assert!(
+            why.ends_with("the peer's X-Colugo-Topic is \"other\", not \"t\""),
+            "{why}"
+        );
+    }
+
+    #[test]
+    fn another_topic_at_an_address_that_the_user_gave_is_what_the_user_wants() {
+        let (publisher, endpoint) = other_topic();
+        let (subscriber, inbox, _) = subscriber(false);
+        subscriber.connect(&endpoint).unwrap();
+        assert!(publisher.wait_for_subscribers(1, PATIENCE));
+        publisher.send("x").unwrap();
+        assert_eq!(inbox.recv_timeout(PATIENCE).unwrap().payload(), "x");
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+}

@@ -101,6 +101,8 @@ pub(crate) enum Role {
 pub(crate) struct SocketSpec {
     pub(crate) role: Role,
     pub(crate) topic: String,
+    /// Whom it dials was found by the topic's name: who announces another one is somebody else.
+    pub(crate) by_name: bool,
     /// Of the messages this side publishes; makes a publisher send stamps.
     pub(crate) run: Option<[u8; 16]>,
     pub(crate) queue: Option<usize>,
