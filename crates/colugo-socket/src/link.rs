@@ -203,10 +203,11 @@ impl Link {
                 return round == rounds && !self.is_idle();
             }
             match writer.write(on_data_thread) {
-                Wrote::Enough => return true,
-                Wrote::All => self
-                    .last_write_ns
-                    .store(since_start_ns(), Ordering::Relaxed),
+                Wrote::Enough => {
+                    self.note_write();
+                    return true;
+                }
+                Wrote::All => self.note_write(),
                 Wrote::Blocked => {
                     self.signal(WRITE);
                     return false;
@@ -218,6 +219,11 @@ impl Link {
             }
         }
         true
+    }
+
+    fn note_write(&self) {
+        self.last_write_ns
+            .store(since_start_ns(), Ordering::Relaxed);
     }
 
     /// Takes what is queued. False: there is nothing, and the role is given up; or there is, but it is `enough` already.

@@ -11,6 +11,7 @@ over_every_transport! {
     blocking_publishers_lose_nothing_and_number_their_messages
     what_is_dropped_is_counted_on_both_sides
     a_slow_subscriber_does_not_hold_up_the_others
+    several_threads_that_flood_are_counted_exactly
 }
 
 fn only_what_was_subscribed_to_arrives(at: Transport) {
@@ -119,6 +120,73 @@ fn what_is_dropped_is_counted_on_both_sides(at: Transport) {
         (dropped, 0)
     );
     assert_eq!(publisher.stats().sent, queued);
+}
+
+fn several_threads_that_flood_are_counted_exactly(at: Transport) {
+    const EACH: u64 = 50_000;
+    let publisher = PubSocket::builder()
+        .property("X-Colugo", "1")
+        .stamped(true)
+        .send_queue(50, 1 << 20)
+        .build()
+        .unwrap();
+    let endpoint = publisher.bind(at.any()).unwrap();
+    let subscribers = [(); 2].map(|()| {
+        let subscriber = SubSocket::builder()
+            .property("X-Colugo", "1")
+            .receive_queue(50, 1 << 20)
+            .build()
+            .unwrap();
+        subscriber.subscribe("").unwrap();
+        subscriber.connect(&endpoint).unwrap();
+        subscriber
+    });
+    assert!(publisher.wait_for_subscribers(2, PATIENCE));
+    let (mut queued, mut dropped) = (0, 0);
+    std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..3)
+            .map(|_| {
+                scope.spawn(|| {
+                    let (mut queued, mut dropped) = (0, 0);
+                    for _ in 0..EACH {
+                        let sent = publisher.send(&[7; 64]).unwrap();
+                        queued += u64::from(sent.queued);
+                        dropped += u64::from(sent.dropped);
+                    }
+                    (queued, dropped)
+                })
+            })
+            .collect();
+        for subscriber in &subscribers {
+            scope.spawn(move || {
+                let deadline = std::time::Instant::now() + PATIENCE;
+                let mut last = None;
+                // Until this many are accounted for, received or told to be lost.
+                loop {
+                    if let Ok(message) = subscriber.recv_timeout(Duration::from_millis(5)) {
+                        assert!(message.seq() > last, "numbers grow");
+                        last = message.seq();
+                    }
+                    let stats = subscriber.stats();
+                    if stats.received + stats.lost == 3 * EACH {
+                        break;
+                    }
+                    assert!(std::time::Instant::now() < deadline, "{stats:?}");
+                }
+            });
+        }
+        for sender in senders {
+            let (one_queued, one_dropped) = sender.join().unwrap();
+            queued += one_queued;
+            dropped += one_dropped;
+        }
+    });
+    assert_eq!(queued + dropped, 2 * 3 * EACH);
+    let stats = publisher.stats();
+    assert_eq!((stats.sent, stats.dropped_full), (queued, dropped));
+    for subscriber in &subscribers {
+        assert_eq!(subscriber.stats().lost_unexplained, 0);
+    }
 }
 
 fn a_slow_subscriber_does_not_hold_up_the_others(at: Transport) {
