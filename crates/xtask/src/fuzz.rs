@@ -66,6 +66,11 @@ impl Folders {
         self.target.join("fuzz")
     }
 
+    /// The built targets.
+    fn programs(&self) -> Result<PathBuf, Error> {
+        Ok(self.build().join(host()?).join("release"))
+    }
+
     fn log(&self, target: &str) -> PathBuf {
         self.target.join("fuzz-logs").join(format!("{target}.log"))
     }
@@ -157,8 +162,7 @@ fn build(folders: &Folders) -> Result<(), Error> {
 
 /// Runs the targets, `jobs` at a time, and prints the table. False: one has crashed.
 fn fuzz(folders: &Folders, run: &Run) -> Result<bool, Error> {
-    let host = host()?;
-    let programs = folders.build().join(host).join("release");
+    let programs = folders.programs()?;
     for target in &run.targets {
         folders.make(&folders.found(target))?;
         folders.make(&folders.seeds(target))?;
