@@ -149,7 +149,7 @@ const CHECKS: &[Check] = &[
         "drips",
         "colugo-socket/src/greet.rs",
         "tokio::time::timeout(options.handshake_timeout, exchange)",
-        "tokio::time::timeout(options.handshake_timeout * 9, exchange)",
+        "tokio::time::timeout(options.handshake_timeout * 60, exchange)",
     ),
     check(
         "takes_the_identity_of_another",

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use colugo_socket::{
-    Bytes, DealerSocket, Endpoint, Message, PubSocket, PullSocket, PushSocket, RecvError,
-    RepSocket, ReqSocket, RouterSocket, Socket, SubSocket, kind,
+    Bytes, DealerSocket, Endpoint, Message, PairSocket, PubSocket, PullSocket, PushSocket,
+    RecvError, RepSocket, ReqSocket, RouterSocket, Socket, SubSocket, XPubSocket, XSubSocket, kind,
 };
 use colugo_testkit::bad_peer::{Kind, Settings, Target};
 
@@ -17,6 +17,9 @@ pub(crate) enum OurTarget {
     Rep(RepSocket),
     Dealer(DealerSocket),
     Router(RouterSocket),
+    XPub(XPubSocket),
+    XSub(XSubSocket),
+    Pair(PairSocket),
 }
 
 /// Calls the same method on whichever it is.
@@ -31,6 +34,9 @@ macro_rules! each {
             OurTarget::Rep($socket) => $call,
             OurTarget::Dealer($socket) => $call,
             OurTarget::Router($socket) => $call,
+            OurTarget::XPub($socket) => $call,
+            OurTarget::XSub($socket) => $call,
+            OurTarget::Pair($socket) => $call,
         }
     };
 }
@@ -58,6 +64,9 @@ impl OurTarget {
             Kind::Rep => Self::Rep(build(settings)),
             Kind::Dealer => Self::Dealer(build(settings)),
             Kind::Router => Self::Router(build(settings)),
+            Kind::XPub => Self::XPub(build(settings)),
+            Kind::XSub => Self::XSub(build(settings)),
+            Kind::Pair => Self::Pair(build(settings)),
         }
     }
 }
@@ -92,6 +101,9 @@ impl Target for OurTarget {
             Self::Rep(socket) => taken(socket.recv_timeout(within)),
             Self::Dealer(socket) => taken(socket.recv_timeout(within)),
             Self::Router(socket) => taken(socket.recv_timeout(within)),
+            Self::XPub(socket) => taken(socket.recv_timeout(within)),
+            Self::XSub(socket) => taken(socket.recv_timeout(within)),
+            Self::Pair(socket) => taken(socket.recv_timeout(within)),
         }
     }
 
@@ -105,19 +117,26 @@ impl Target for OurTarget {
             Self::Rep(socket) => socket.send(&frames),
             Self::Dealer(socket) => socket.send(&frames).map(|_| ()),
             Self::Router(socket) => socket.send(&frames),
+            Self::XPub(socket) => socket.send(&frames).map(|_| ()),
+            Self::XSub(socket) => socket.send(&frames).map(|_| ()),
+            Self::Pair(socket) => socket.send(&frames).map(|_| ()),
             Self::Sub(_) | Self::Pull(_) => panic!("this socket sends nothing"),
         };
     }
 
     fn subscribe(&mut self, topic: &[u8]) {
-        if let Self::Sub(socket) = self {
-            socket.subscribe(topic).unwrap();
+        match self {
+            Self::Sub(socket) => socket.subscribe(topic).unwrap(),
+            Self::XSub(_) => self.send(&[&[&[1], topic].concat()]),
+            _ => panic!("this socket subscribes to nothing"),
         }
     }
 
     fn unsubscribe(&mut self, topic: &[u8]) {
-        if let Self::Sub(socket) = self {
-            assert!(socket.unsubscribe(topic));
+        match self {
+            Self::Sub(socket) => assert!(socket.unsubscribe(topic)),
+            Self::XSub(_) => self.send(&[&[&[0], topic].concat()]),
+            _ => panic!("this socket subscribes to nothing"),
         }
     }
 

@@ -18,9 +18,12 @@ pub(super) fn serve(
     connection: &mut Connection,
 ) -> Vec<Vec<Vec<u8>>> {
     let done = match kind {
-        Kind::Pull | Kind::Sub | Kind::Dealer | Kind::Router => deliver(target, connection),
+        Kind::Pull | Kind::Sub | Kind::XSub | Kind::Dealer | Kind::Router | Kind::Pair => {
+            deliver(target, connection)
+        }
         Kind::Rep => ask(target, connection),
         Kind::Pub | Kind::Push => get(target, connection),
+        Kind::XPub => get(target, connection).map(|_| heard(target)),
         Kind::Req => Ok(Vec::new()),
     };
     done.unwrap_or_else(|Gone| panic!("the honest peer's connection was ended"))
@@ -28,6 +31,14 @@ pub(super) fn serve(
 
 pub(super) fn hello(kind: Kind) -> Vec<u8> {
     [greeting(1), ready(kind.peer())].concat()
+}
+
+/// What an XPUB hands up but the honest peer's own subscription.
+fn heard(target: &mut dyn Target) -> Vec<Vec<Vec<u8>>> {
+    let own = [&[1], MESSAGE].concat();
+    std::iter::from_fn(|| target.recv(Duration::ZERO))
+        .filter(|message| message.first() != Some(&own))
+        .collect()
 }
 
 /// Sends the message until the program has it.

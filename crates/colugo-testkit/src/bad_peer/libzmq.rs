@@ -57,11 +57,17 @@ impl Target for LibzmqTarget<'_> {
     }
 
     fn subscribe(&mut self, topic: &[u8]) {
-        self.socket.set("SUBSCRIBE", octets(topic));
+        match self.kind {
+            Kind::XSub => self.socket.send(&[[&[1], topic].concat()]),
+            _ => self.socket.set("SUBSCRIBE", octets(topic)),
+        }
     }
 
     fn unsubscribe(&mut self, topic: &[u8]) {
-        self.socket.set("UNSUBSCRIBE", octets(topic));
+        match self.kind {
+            Kind::XSub => self.socket.send(&[[&[0], topic].concat()]),
+            _ => self.socket.set("UNSUBSCRIBE", octets(topic)),
+        }
     }
 
     fn peak_kib(&self) -> Option<u64> {

@@ -115,6 +115,9 @@ macro_rules! each_bad_peer {
             publishes_in_version_3_0
             counts_subscriptions
             hangs_up_on_an_idle_subscriber
+            tells_an_xpub_what_it_wants
+            leaves_an_xpub_with_a_subscription
+            publishes_to_an_xsub
             asks_without_a_delimiter
             asks_nothing
             asks_in_a_long_envelope
@@ -124,6 +127,8 @@ macro_rules! each_bad_peer {
             sends_empty_frames_to_a_router
             answers_without_a_delimiter
             pings_while_the_queue_is_full
+            joins_a_pair
+            is_a_bad_half_of_a_pair
             hangs_up_when_dialled
             resets_when_dialled
             hangs_up_after_the_handshake

@@ -24,7 +24,7 @@ const CONTEXT: &[u8] = b"still there?";
 pub fn check<T: Target>(case: &Case, whose: Whose, open: impl FnOnce(&Settings) -> T) {
     let expected = case.verdict(whose);
     let mut target = open(&case.settings);
-    if case.settings.kind == Kind::Sub {
+    if matches!(case.settings.kind, Kind::Sub | Kind::XSub) {
         target.subscribe(MESSAGE);
     }
     let mut play = Play::begin(case, expected, &mut target);
@@ -222,6 +222,8 @@ impl<'a> Play<'a> {
         let mut seen = self.said();
         seen.extend(end.clone());
         let (delivered, dialled) = match self.case.role {
+            // It has one peer, and that is the bad one.
+            Role::Listens if self.case.settings.kind == Kind::Pair => (self.drain(), None),
             Role::Listens => (self.serve_another(), None),
             Role::Dials if matches!(end, Some(Fact::StaysOpen)) => (self.serve_this(), None),
             Role::Dials if end == Some(Fact::GoesMute) => (self.drain(), None),
@@ -237,11 +239,17 @@ impl<'a> Play<'a> {
         let may_stay = self.expects(|it| matches!(it, Fact::StaysOpen | Fact::GoesMute));
         let may_be_mute = self.expects(|it| *it == Fact::GoesMute);
         let ping = self.case.ping && may_stay;
+        let deadline = self.case.settings.handshake;
+        let absence = if deadline < PATIENCE {
+            deadline + ABSENCE
+        } else {
+            ABSENCE
+        };
         let Some(bad) = self.connections.last_mut() else {
             return Ok(None);
         };
         if !ping {
-            let patience = if may_stay { ABSENCE } else { PATIENCE };
+            let patience = if may_stay { absence } else { PATIENCE };
             bad.listen_until(patience, |_| false)?;
             return Ok(Some(Fact::StaysOpen));
         }

@@ -14,6 +14,9 @@ pub enum Kind {
     Rep,
     Dealer,
     Router,
+    XPub,
+    XSub,
+    Pair,
 }
 
 impl Kind {
@@ -28,6 +31,9 @@ impl Kind {
             Self::Rep => "REP",
             Self::Dealer => "DEALER",
             Self::Router => "ROUTER",
+            Self::XPub => "XPUB",
+            Self::XSub => "XSUB",
+            Self::Pair => "PAIR",
         }
     }
 
@@ -42,6 +48,9 @@ impl Kind {
             Self::Rep => "REQ",
             Self::Dealer => "ROUTER",
             Self::Router => "DEALER",
+            Self::XPub => "SUB",
+            Self::XSub => "PUB",
+            Self::Pair => "PAIR",
         }
     }
 }
@@ -56,7 +65,7 @@ pub trait Target {
     fn recv(&mut self, within: Duration) -> Option<Vec<Vec<u8>>>;
     /// Sends; a socket without a peer may drop it or wait for one.
     fn send(&mut self, frames: &[&[u8]]);
-    /// SUB: asks for a topic.
+    /// SUB and XSUB: asks for a topic.
     fn subscribe(&mut self, topic: &[u8]);
     /// SUB: takes one `subscribe` of the topic back.
     fn unsubscribe(&mut self, topic: &[u8]);

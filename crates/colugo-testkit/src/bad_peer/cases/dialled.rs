@@ -13,7 +13,7 @@ use crate::wire::{
 /// For handshakes that are to run into it.
 const DEADLINE: Duration = Duration::from_millis(500);
 const RECONNECT: &str = "RFC 37, error handling";
-const FOR_GOOD: &str = "libzmq gives a peer up for good that broke the protocol, though a restart of that peer, or one flipped bit, is all it may be; we dial again, with back-off";
+pub(super) const FOR_GOOD: &str = "libzmq gives a peer up for good that broke the protocol, though a restart of that peer, or one flipped bit, is all it may be; we dial again, with back-off";
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = ends();

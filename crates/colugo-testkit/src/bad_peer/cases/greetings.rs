@@ -53,7 +53,11 @@ fn in_pieces() -> Vec<Case> {
             .both([StaysOpen, delivers("work")]),
         listens(Pull, "speaks_octet_by_octet", "sends greeting, READY and a message an octet at a time")
             .source("RFC 37, a stream has no packets")
-            .steps([Step::Pieces(1, whole.clone())])
+            .steps([
+                Step::Pieces(1, handshake.clone()),
+                Step::HearReady,
+                Step::Pieces(1, frame(0, b"work")),
+            ])
             .both([StaysOpen, delivers("work")]),
         listens(Pull, "says_all_at_once", "sends greeting, READY and a message in one segment, before it has read anything")
             .source("RFC 37, NULL")

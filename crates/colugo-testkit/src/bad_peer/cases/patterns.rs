@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::super::case::{Act, Case, Step, dials, listens};
-use super::super::fact::Fact::{Closes, GivesUp, StaysOpen};
-use super::super::target::Kind::{Dealer, Pull, Push, Rep, Req, Router};
+use super::super::fact::Fact::{Closes, DialsAgain, GivesUp, StaysOpen};
+use super::super::target::Kind::{Dealer, Pair, Pull, Push, Rep, Req, Router};
 use super::{delivers, says};
-use crate::wire::{MORE, command, frame};
+use crate::wire::{LONG, MORE, command, frame, greeting, header, ready};
 
 const REQREP: &str = "RFC 28, REP";
 
@@ -14,6 +14,7 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = asked();
     cases.extend(asking());
     cases.extend(queues());
+    cases.extend(pairs());
     cases
 }
 
@@ -107,5 +108,26 @@ fn queues() -> Vec<Case> {
             .steps([Step::Shake { minor: 1 }, Step::Repeat(3000, many), Step::Send(command("PING", b"\0\0"))])
             .steps([Step::Silence(Duration::from_millis(300)), Step::Have(Act::Take(3000)), Step::Hear(1)])
             .both([says("PONG"), StaysOpen]),
+    ]
+}
+
+fn pairs() -> Vec<Case> {
+    let hello = [greeting(1), ready("PAIR")].concat();
+    vec![
+        listens(Pair, "joins_a_pair", "connects to a PAIR that has its peer")
+            .source("RFC 31: exactly one peer")
+            .steps([Step::Shake { minor: 1 }, Step::Second])
+            .greets(hello, frame(0, b"work"))
+            .ours([Closes])
+            .libzmq([StaysOpen], "libzmq keeps the second connected and takes nothing of it, which its program cannot know"),
+        dials(
+            Pair,
+            "is_a_bad_half_of_a_pair",
+            "claims a frame of 2^63 octets to a PAIR",
+        )
+        .source("RFC 31")
+        .shaken(header(LONG, 1 << 63))
+        .ours([Closes, DialsAgain])
+        .libzmq([Closes, GivesUp], super::dialled::FOR_GOOD),
     ]
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::case::{Act, Case, Step, dials, listens};
 use super::super::fact::Fact::{Closes, StaysOpen, TakesAtMost, TakesOver};
-use super::super::target::Kind::{Pub, Sub};
+use super::super::target::Kind::{Pub, Sub, XPub, XSub};
 use super::{UNBOUNDED, delivers, says};
 use crate::wire::{COMMAND, LONG, command, frame, header};
 
@@ -16,6 +16,7 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = subscribing();
     cases.extend(flooding());
     cases.extend(hearing());
+    cases.extend(handed_up());
     cases
 }
 
@@ -219,5 +220,48 @@ fn hearing() -> Vec<Case> {
             .steps([Step::Shake { minor: 1 }, Step::Hear(2), Step::HangUp, Step::Second, Step::Shake { minor: 1 }, Step::Watch(WHILE)])
             .ours([says("SUBSCRIBE a"), StaysOpen])
             .libzmq([StaysOpen], "libzmq subscribes again when its program next touches the socket; until then a publisher sends it nothing"),
+    ]
+}
+
+fn handed_up() -> Vec<Case> {
+    let said = [subscribe(b"a"), cancel(b"a"), frame(0, b"hello")].concat();
+    vec![
+        listens(
+            XPub,
+            "tells_an_xpub_what_it_wants",
+            "sends SUBSCRIBE a, CANCEL a and a message to an XPUB, which hands them up",
+        )
+        .source("RFC 29, XPUB")
+        .shaken(said)
+        .both([
+            StaysOpen,
+            delivers("\\x01a"),
+            delivers("\\x00a"),
+            delivers("hello"),
+        ]),
+        listens(
+            XPub,
+            "leaves_an_xpub_with_a_subscription",
+            "sends SUBSCRIBE a to an XPUB and hangs up: the end is handed up too",
+        )
+        .source("RFC 29, XPUB")
+        .shaken(subscribe(b"a"))
+        .steps([
+            Step::Have(Act::Take(1)),
+            Step::HangUp,
+            Step::Have(Act::Take(1)),
+        ])
+        .both([]),
+        dials(
+            XSub,
+            "publishes_to_an_xsub",
+            "sends `other` to an XSUB whose program asked for a, then `a1`: it does not filter again",
+        )
+        .source("RFC 29, XSUB")
+        .steps([Step::Have(Act::Subscribe(b"a"))])
+        .shaken([frame(0, b"other"), frame(0, b"a1")].concat())
+        .steps([Step::Hear(2)])
+        .ours([says("SUBSCRIBE a"), StaysOpen, delivers("other"), delivers("a1")])
+            .libzmq([says("message \\x01a"), StaysOpen, delivers("other"), delivers("a1")], "publishers take both forms; the command is that of 3.1"),
     ]
 }
