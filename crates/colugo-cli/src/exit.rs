@@ -62,8 +62,20 @@ impl Failure {
 
 impl From<colugo::NodeError> for Failure {
     fn from(error: colugo::NodeError) -> Self {
-        let exit = match error {
-            colugo::NodeError::Settings(_) | colugo::NodeError::Name { .. } => Exit::Usage,
+        use colugo::{NodeError, Origin, SettingsError};
+        let exit = match &error {
+            // For who uses a command, what the program sets is what its line says.
+            NodeError::Settings(SettingsError::Value {
+                key,
+                value,
+                origin: Origin::Builder,
+                reason,
+            }) => {
+                let text =
+                    format!("`{key}` = {value:?} on the command line is not usable: {reason}");
+                return Self::with(Exit::Usage, text);
+            }
+            NodeError::Settings(_) | NodeError::Name { .. } => Exit::Usage,
             _ => Exit::Failed,
         };
         Self::with(exit, error)

@@ -11,6 +11,9 @@ const VARIABLE: &str = "COLUGO_TEST_NETNS";
 /// The hosts' network, of which the last octet is the host's number from 1 on.
 const NETWORK: [u8; 3] = [10, 91, 0];
 
+/// The network of a host and the one behind it.
+const BEHIND: [u8; 3] = [10, 92, 0];
+
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A switch and its hosts.
@@ -95,6 +98,48 @@ impl Host {
             .args(["netns", "exec", &self.namespace.0])
             .arg(program);
         command
+    }
+
+    /// A host behind this one, as a container is behind its machine: it reaches the network by this one's address, and who dials these
+    /// TCP ports of this one (`4747, 20000-20010`) gets that one.
+    pub fn contain(&self, ports: &str) -> Self {
+        let contained = self.build_contained(ports);
+        contained.unwrap_or_else(|why| panic!("the host could not be made: {why}"))
+    }
+
+    fn build_contained(&self, ports: &str) -> Result<Self, String> {
+        let inner = Namespace::new("inner")?;
+        let (inside, outside) = (&inner.0, &self.namespace.0);
+        let [a, b, c] = BEHIND;
+        for order in [
+            format!("link add eth0 netns {inside} type veth peer name inner netns {outside}"),
+            format!("-n {outside} addr add {a}.{b}.{c}.1/24 dev inner"),
+            format!("-n {outside} link set inner up"),
+            format!("-n {inside} addr add {a}.{b}.{c}.2/24 dev eth0"),
+            format!("-n {inside} link set eth0 up"),
+            format!("-n {inside} route add default via {a}.{b}.{c}.1"),
+        ] {
+            ip(&order)?;
+        }
+        let rules = format!(
+            "add table ip nat
+             add chain ip nat before {{ type nat hook prerouting priority -100; }}
+             add rule ip nat before iifname eth0 tcp dport {{ {ports} }} dnat to {a}.{b}.{c}.2
+             add chain ip nat after {{ type nat hook postrouting priority 100; }}
+             add rule ip nat after oifname eth0 masquerade"
+        );
+        let script =
+            "PATH=$PATH:/usr/sbin:/sbin; echo 1 >/proc/sys/net/ipv4/ip_forward && nft \"$0\"";
+        let mut mapping = self.command("sh");
+        let output = mapping.args(["-c", script, &rules]).output();
+        let output = output.map_err(|error| format!("nft: {error}"))?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        Ok(Self {
+            namespace: inner,
+            ip: Ipv4Addr::new(a, b, c, 2).into(),
+        })
     }
 
     /// Pulls its cable out.

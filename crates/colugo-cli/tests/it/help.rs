@@ -80,6 +80,8 @@ fn wrong_settings_name_their_origin() {
         .expect("it runs");
     assert_eq!(ended.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&ended.stderr).contains("COLUGO_NAMESPACE"));
+    let typed = Colugo::new("settings").run(&["--peer", "nowhere", "topic", "list"]);
+    typed.with(2).saying(&["peers", "command line"]);
 }
 
 #[test]

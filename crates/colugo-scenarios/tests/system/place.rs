@@ -21,6 +21,7 @@ pub(crate) struct Start<'a> {
     place: &'a Place,
     name: String,
     args: Vec<String>,
+    settings: Vec<(String, String)>,
     host: Option<&'a Host>,
     open_files: Option<u32>,
     alone: bool,
@@ -51,6 +52,7 @@ impl Place {
             place: self,
             name: name.to_owned(),
             args: Vec::new(),
+            settings: Vec::new(),
             host: None,
             open_files: None,
             alone: false,
@@ -73,6 +75,15 @@ impl<'a> Start<'a> {
 
     pub(crate) fn on(mut self, host: &'a Host) -> Self {
         self.host = Some(host);
+        self
+    }
+
+    /// With these variables, `COLUGO_` in front of each.
+    pub(crate) fn settings(mut self, settings: &[(&str, &str)]) -> Self {
+        let owned = settings
+            .iter()
+            .map(|(key, value)| (key.to_string(), value.to_string()));
+        self.settings.extend(owned);
         self
     }
 
@@ -120,6 +131,9 @@ impl<'a> Start<'a> {
             "CONFIG",
         ] {
             command.env_remove(format!("COLUGO_{word}"));
+        }
+        for (key, value) in &self.settings {
+            command.env(format!("COLUGO_{key}"), value);
         }
         command
             .arg(&self.name)
