@@ -105,7 +105,8 @@ impl Program {
         let _ = self.child.wait();
     }
 
-    /// Sends it a signal by name: "INT", "TERM", "STOP", "CONT".
+    /// Sends it a signal by name: "INT", "TERM", "STOP", "CONT". After "STOP" all its threads stand still (on Linux): until then one may
+    /// go on for a while.
     #[cfg(unix)]
     pub fn signal(&self, name: &str) {
         let done = Command::new("kill")
@@ -116,6 +117,11 @@ impl Program {
             "{} got no SIG{name}",
             self.name
         );
+        if name == "STOP" && cfg!(target_os = "linux") {
+            wait_until(&format!("{} to stand still", self.name), || {
+                stands_still(self.id()).then_some(())
+            });
+        }
     }
 
     /// Waits until it has ended by itself.
@@ -148,4 +154,20 @@ mod tests {
         assert_eq!(cat.line(PATIENCE), None);
         assert!(cat.wait().success());
     }
+}
+
+/// Whether all threads of a process are stopped.
+#[cfg(unix)]
+fn stands_still(process: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{process}/task")) else {
+        return false;
+    };
+    threads.flatten().all(|thread| {
+        let state = std::fs::read_to_string(thread.path().join("stat"));
+        // After the name, which is in brackets and may hold any.
+        state.is_ok_and(|stat| {
+            stat.rsplit_once(") ")
+                .is_some_and(|(_, rest)| rest.starts_with('T'))
+        })
+    })
 }
