@@ -3,10 +3,10 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::Result;
-use crate::child::{Link, Spec};
-use crate::report::Report;
-use crate::roles::Role;
+use kit::Result;
+use kit::Role;
+use kit::child::{Link, Spec};
+use kit::report::Report;
 
 /// Who only sits there.
 pub const ROLES: &[(&str, Role)] = &[("bare.subscribers", sit)];

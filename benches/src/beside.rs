@@ -1,18 +1,18 @@
 //! Two topics of one process: small messages at a steady rate on one, large ones on the other. How long do the small ones take?
 
-use crate::Result;
 use crate::catalogue::contender;
-use crate::child::{Link, Spec};
-use crate::clock::Metronome;
 use crate::engine::{Engine, Full, Nodes, Publisher, Sockets, Subscriber, Zmq};
 use crate::harness::Part;
 use crate::paced::receive;
-use crate::payload::{Checker, stamp, stamp_last, stamp_time};
-use crate::report::Report;
-use crate::roles::Role;
 use crate::row::{Better, Row};
-use crate::stats::Usage;
 use crate::suite::Suite;
+use kit::Result;
+use kit::Role;
+use kit::child::{Link, Spec};
+use kit::clock::Metronome;
+use kit::payload::{Checker, stamp, stamp_last, stamp_time};
+use kit::report::Report;
+use kit::stats::Usage;
 
 /// Both topics' publishers, and both subscribers.
 pub const ROLES: &[(&str, Role)] = &[

@@ -3,7 +3,13 @@
 use crate::catalogue::contender;
 use crate::harness::Part;
 use crate::row::{Better, Row};
-use crate::suite::Suite;
+use crate::suite::{Contender, Suite};
+
+/// Another implementation in Rust, 64 in flight where there can be.
+fn peer(group: &'static str, server: &'static str, client: &'static str) -> Contender {
+    let client = Part::peer(client).set("count", 64);
+    contender(group, client.role(), Part::peer(server), client.clone())
+}
 
 pub fn call() -> Suite {
     let time = |name, metric, about| Row::new(name, about, "µs", metric, Better::Less);
@@ -23,6 +29,9 @@ pub fn call() -> Suite {
                 Part::new("zmq.rep"),
                 Part::new("zmq.req"),
             ),
+            peer("omq-tokio", "omq.rep", "omq.req"),
+            peer("rzmq", "rzmq.rep", "rzmq.req"),
+            peer("zeromq", "zeromq.rep", "zeromq.req"),
         ],
         rows: vec![
             time("call", "p50_us", about).must(0.75, 0.45),
@@ -97,6 +106,9 @@ pub fn calls_64() -> Suite {
                 Part::new("zmq.router"),
                 dealer("zmq.dealer"),
             ),
+            peer("omq-tokio", "omq.router", "omq.dealer"),
+            peer("rzmq", "rzmq.router", "rzmq.dealer"),
+            peer("zeromq", "zeromq.router", "zeromq.dealer"),
         ],
         rows: vec![
             row("calls-64", "requests a second, 64 B, 64 in flight"),

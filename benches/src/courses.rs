@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
-use crate::Result;
 use crate::harness::{Harness, Part, Process, figures, next_line, ready};
-use crate::report::Report;
+use kit::Result;
+use kit::report::Report;
 
 /// What the processes of a course say, each line with its process's index.
 type Said = Receiver<(usize, String)>;

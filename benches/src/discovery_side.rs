@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use colugo::{Event, LinkId, Network, Node, RequestError};
 
-use crate::Result;
-use crate::child::{Link, Spec};
-use crate::report::Report;
-use crate::roles::Role;
-use crate::stats::percentile;
+use kit::Result;
+use kit::Role;
+use kit::child::{Link, Spec};
+use kit::report::Report;
+use kit::stats::percentile;
 
 /// What nodes can be asked to do when addresses are not known.
 pub const ROLES: &[(&str, Role)] = &[

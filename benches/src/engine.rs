@@ -7,11 +7,11 @@ use colugo::{Network, Node, Overflow};
 use colugo_socket::{PubSocket, SubSocket};
 use zmq::{Context, Message, SocketType};
 
-use crate::Result;
-use crate::child::Spec;
 use crate::lent::Lender;
 use crate::recycled::Recycler;
 use crate::zmq_side;
+use kit::Result;
+use kit::child::Spec;
 
 /// Longer than any run: who waits so long has been forgotten.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -2,17 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Result;
 use crate::catalogue::contender;
-use crate::child::{Link, Spec};
 use crate::engine::{Engine, Full, Nodes, Publisher, Sockets, Zmq};
 use crate::harness::Part;
-use crate::payload::{Pace, stamp, stamp_last};
-use crate::report::Report;
-use crate::roles::Role;
 use crate::row::Row;
-use crate::stats::Usage;
 use crate::suite::Suite;
+use kit::Result;
+use kit::Role;
+use kit::child::{Link, Spec};
+use kit::payload::{Pace, stamp, stamp_last};
+use kit::report::Report;
+use kit::stats::Usage;
 
 /// Who floods.
 pub const ROLES: &[(&str, Role)] = &[

@@ -6,12 +6,25 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use crate::Result;
-use crate::report::Report;
+use kit::Result;
+use kit::report::Report;
+
+/// Who plays a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Program {
+    /// This one.
+    Own,
+    /// The one with the other implementations in Rust, which lies beside this one if it was built.
+    Peers,
+}
+
+/// The program with the other implementations.
+const PEERS: &str = "colugo-bench-peers";
 
 /// A role and its settings.
 #[derive(Debug, Clone)]
 pub struct Part {
+    program: Program,
     role: &'static str,
     settings: Vec<(&'static str, String)>,
 }
@@ -20,9 +33,23 @@ impl Part {
     /// A role with default settings.
     pub fn new(role: &'static str) -> Self {
         Self {
+            program: Program::Own,
             role,
             settings: Vec::new(),
         }
+    }
+
+    /// A role of another implementation in Rust.
+    pub fn peer(role: &'static str) -> Self {
+        Self {
+            program: Program::Peers,
+            ..Self::new(role)
+        }
+    }
+
+    /// Its name.
+    pub fn role(&self) -> &'static str {
+        self.role
     }
 
     /// The same with one setting more.
@@ -47,6 +74,19 @@ impl Harness {
             program: std::env::current_exe()?,
             secs,
         })
+    }
+
+    /// Says what to do if the program with the other implementations is not there.
+    pub fn check_peers(&self) -> Result<()> {
+        let program = self.program.with_file_name(PEERS);
+        if program.exists() {
+            return Ok(());
+        }
+        Err(format!(
+            "{} is not there: `cargo xtask bench --peers` builds it",
+            program.display()
+        )
+        .into())
     }
 
     /// One run between two processes: `binder` says where it is, `dialler` goes there.
@@ -89,7 +129,11 @@ impl Harness {
         index: usize,
         said: Sender<(usize, String)>,
     ) -> Result<Process> {
-        let mut command = Command::new(&self.program);
+        let program = match part.program {
+            Program::Own => self.program.clone(),
+            Program::Peers => self.program.with_file_name(PEERS),
+        };
+        let mut command = Command::new(&program);
         command
             .arg("child")
             .arg(part.role)
@@ -100,7 +144,8 @@ impl Harness {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .spawn()?;
+            .spawn()
+            .map_err(|error| format!("{} does not start: {error}", program.display()))?;
         let stdin = child.stdin.take();
         let stdout = child.stdout.take();
         let process = Process { child, stdin };

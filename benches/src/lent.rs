@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use zmq::Socket;
 
-use crate::Result;
+use kit::Result;
 
 type Shelf = Mutex<Vec<Box<[u8]>>>;
 

@@ -1,4 +1,4 @@
-//! The machine: what it allows, and its state, for the head of the table: figures from two machines are never to be compared.
+//! The machine and its state, for the head of the table: figures from two machines are never to be compared.
 
 use crate::zmq_side;
 
@@ -19,16 +19,4 @@ pub fn describe() -> String {
         kernel.trim(),
         zmq_side::version()
     )
-}
-
-/// As many open files as the system allows: a thousand links are two thousand descriptors.
-pub fn allow_descriptors() {
-    // SAFETY: `rlimit` is plain data; the first call fills it, the second one reads it.
-    unsafe {
-        let mut limit: libc::rlimit = std::mem::zeroed();
-        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
-            limit.rlim_cur = limit.rlim_max;
-            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
-        }
-    }
 }

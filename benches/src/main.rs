@@ -6,8 +6,6 @@ mod bare;
 mod beside;
 mod calls;
 mod catalogue;
-mod child;
-mod clock;
 mod courses;
 mod discovery_side;
 mod engine;
@@ -19,16 +17,14 @@ mod memory;
 mod node_side;
 mod options;
 mod paced;
-mod payload;
 mod recycled;
-mod report;
 mod roles;
 mod row;
 mod sending;
 mod socket_side;
-mod stats;
 mod streams;
 mod suite;
+mod sweep;
 mod table;
 mod tcp_side;
 mod times;
@@ -40,8 +36,8 @@ use std::process::ExitCode;
 use harness::Harness;
 use options::Arguments;
 
-/// Anything may go wrong; all of it is told in words.
-pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+use kit::Result;
+use kit::clock::{date, now};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -76,12 +72,21 @@ fn run(arguments: &Arguments) -> Result<bool> {
         return Ok(true);
     }
     let harness = Harness::new(arguments.secs)?;
-    eprintln!(
-        "{}; runs {} × {} s",
+    if arguments.options.peers {
+        harness.check_peers()?;
+    }
+    let head = format!(
+        "{}. {}. Medians of {} × {} s.",
+        date(now()),
         machine::describe(),
         arguments.options.runs,
         arguments.secs
     );
+    eprintln!("{head}");
+    if arguments.sweep {
+        sweep::run(&harness, arguments.options, arguments.secs)?;
+        return Ok(true);
+    }
     let wanted = |name: &str| arguments.wants(name);
     let mut all = Vec::new();
     for suite in &suites {
@@ -99,7 +104,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
         all.extend(outcomes);
     }
     if !arguments.json {
-        println!("{}", table::table(&all));
+        println!("{head}\n\n{}", table::table(&all));
     }
     Ok(!arguments.check || all.iter().all(|outcome| outcome.ok != Some(false)))
 }

@@ -1,18 +1,18 @@
 //! What links cost while nothing happens on them, and what a publisher holds for a subscriber that does not read.
 
-use crate::Result;
 use crate::bare;
 use crate::catalogue::contender;
-use crate::child::{Link, Spec};
-use crate::clock::Metronome;
 use crate::engine::{Engine, Full, Nodes, Publisher, Sockets, Subscriber, Zmq};
 use crate::harness::Part;
-use crate::payload::{Checker, stamp, stamp_last};
-use crate::report::Report;
-use crate::roles::Role;
 use crate::row::{Better, Row};
-use crate::stats::{Memory, Usage, memory_kib};
 use crate::suite::Suite;
+use kit::Result;
+use kit::Role;
+use kit::child::{Link, Spec};
+use kit::clock::Metronome;
+use kit::payload::{Checker, stamp, stamp_last};
+use kit::report::Report;
+use kit::stats::{Memory, Usage, memory_kib};
 
 /// Publishers, and a subscriber that has a stuck one beside it.
 pub const ROLES: &[(&str, Role)] = &[

@@ -1,15 +1,17 @@
 //! The command line of the runner.
 
-use crate::Result;
 use crate::suite::Options;
+use kit::Result;
 
-const USAGE: &str = "usage: colugo-bench [ROW…] [--runs N] [--secs S] [--json] [--list] [--check] [--yardstick] [--verbose]
+const USAGE: &str = "usage: colugo-bench [--sweep] [ROW…] [--runs N] [--secs S] [--json] [--list] [--check] [--yardstick] [--peers] [--verbose]
   ROW          a row's name, or its beginning and a star (pubsub-*); all rows without one
+  --sweep      no rows, but how figures grow with message size, subscribers and topics: JSON lines for `cargo xtask plot`
   --runs N     runs of each side, taken in turn (5); the table has medians
   --secs S     seconds of a run (1)
   --json       one object a line
   --check      fail if a row is not at its must
   --yardstick  only the others: libzmq and raw TCP
+  --peers      other implementations in Rust beside ours: omq-tokio, rzmq, zeromq
   --verbose    each run's figures on stderr";
 
 /// What was asked for.
@@ -22,6 +24,8 @@ pub struct Arguments {
     pub secs: f64,
     /// One object a line.
     pub json: bool,
+    /// No rows, but how figures grow.
+    pub sweep: bool,
     /// Only the rows' names.
     pub list: bool,
     /// Fail if a row is not at its must.
@@ -36,10 +40,12 @@ impl Arguments {
             options: Options {
                 runs: 5,
                 yardstick: false,
+                peers: false,
                 verbose: false,
             },
             secs: 1.0,
             json: false,
+            sweep: false,
             list: false,
             check: false,
         };
@@ -49,9 +55,11 @@ impl Arguments {
                 "--runs" => read.options.runs = number(arg, args.next())?,
                 "--secs" => read.secs = number(arg, args.next())?,
                 "--json" => read.json = true,
+                "--sweep" => read.sweep = true,
                 "--list" => read.list = true,
                 "--check" => read.check = true,
                 "--yardstick" => read.options.yardstick = true,
+                "--peers" => read.options.peers = true,
                 "--verbose" => read.options.verbose = true,
                 flag if flag.starts_with('-') => return Err(USAGE.into()),
                 row => read.rows.push(row.to_owned()),

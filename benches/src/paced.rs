@@ -3,18 +3,18 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use crate::Result;
 use crate::catalogue::contender;
-use crate::child::{Link, Spec};
-use crate::clock::{Metronome, nanos};
 use crate::engine::{Engine, Full, Nodes, Publisher, Sockets, Subscriber, Zmq};
 use crate::harness::{Harness, Part};
-use crate::payload::{Checker, is_last, stamp, stamp_last, stamp_time, time};
-use crate::report::Report;
-use crate::roles::Role;
 use crate::row::{Better, Row};
-use crate::stats::{Latencies, Usage};
 use crate::suite::{Contender, Suite, Trial};
+use kit::Result;
+use kit::Role;
+use kit::child::{Link, Spec};
+use kit::clock::{Metronome, nanos};
+use kit::payload::{Checker, SMALLEST, is_last, stamp, stamp_last, stamp_time, time};
+use kit::report::Report;
+use kit::stats::{Latencies, Usage};
 
 /// Who keeps a pace, and who takes the time.
 pub const ROLES: &[(&str, Role)] = &[
@@ -33,7 +33,7 @@ fn publish<E: Engine>(spec: &Spec, link: &Link) -> Result<Report> {
     publisher.wait_for_subscribers(spec.count()?)?;
     let rate = spec.number("rate", 1000.0)?;
     let usage = Usage::start();
-    let mut payload = vec![0; spec.size()?];
+    let mut payload = vec![0; spec.size()?.max(SMALLEST)];
     let mut total = 0;
     let mut metronome = Metronome::start(rate, spec.duration()?);
     while let Some((number, time)) = metronome.beat() {
@@ -48,14 +48,29 @@ fn publish<E: Engine>(spec: &Spec, link: &Link) -> Result<Report> {
     Ok(usage.report())
 }
 
+/// `count` subscribers with a thread each.
 fn subscribe<E: Engine>(spec: &Spec, link: &Link) -> Result<Report> {
     let home = E::home()?;
     let address = spec.text("addr")?;
-    let mut subscriber = E::subscriber(&home, "bench", spec, &[address])?;
+    let subscribers = (0..spec.count()?)
+        .map(|_| E::subscriber(&home, "bench", spec, &[address]))
+        .collect::<Result<Vec<_>>>()?;
     let usage = Usage::start();
+    let threads: Vec<_> = subscribers
+        .into_iter()
+        .map(|mut subscriber| {
+            let spec = spec.clone();
+            std::thread::spawn(move || receive(&mut subscriber, &spec))
+        })
+        .collect();
     link.ready("")?;
-    let (checker, latencies) = receive(&mut subscriber, spec)?;
-    let report = usage.report().merge(Checker::report(&[checker]));
+    let (mut checkers, mut latencies) = (Vec::new(), Latencies::new());
+    for thread in threads {
+        let (checker, taken) = thread.join().map_err(|_| "a receiving thread panicked")??;
+        checkers.push(checker);
+        latencies.append(taken);
+    }
+    let report = usage.report().merge(Checker::report(&checkers));
     Ok(report.merge(latencies.report()))
 }
 

@@ -65,6 +65,20 @@ pub struct Side<'a> {
     pub wrong: u64,
 }
 
+/// Another implementation's figure.
+#[derive(Debug, Clone, Serialize)]
+pub struct Peer {
+    /// Its name.
+    pub name: &'static str,
+    /// Its median, in the row's unit.
+    pub figure: Option<f64>,
+    /// Messages lost, come twice or out of order, in all runs.
+    pub lost: u64,
+    /// What went wrong last, in a run that gave no figures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+}
+
 /// A row, measured.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outcome {
@@ -86,6 +100,9 @@ pub struct Outcome {
     pub ok: Option<bool>,
     /// What ours lost, over all runs.
     pub lost: u64,
+    /// Other implementations in Rust, if they were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<Peer>,
     /// Which of theirs was best.
     #[serde(skip)]
     pub against: String,
@@ -178,6 +195,21 @@ impl Row {
         }
     }
 
+    /// Another implementation's figure for this row.
+    pub fn peer(
+        &self,
+        name: &'static str,
+        side: Option<Side<'_>>,
+        failed: Option<&String>,
+    ) -> Peer {
+        Peer {
+            name,
+            figure: side.map(|side| side.figure / self.scale),
+            lost: side.map_or(0, |side| side.lost + side.wrong),
+            failed: failed.cloned(),
+        }
+    }
+
     /// The row with its figures.
     pub fn read(&self, ours: Option<Side<'_>>, theirs: Option<Side<'_>>) -> Outcome {
         let figure = |side: Option<Side<'_>>| side.map(|side| side.figure / self.scale);
@@ -207,6 +239,7 @@ impl Row {
             goal: self.goal,
             ok: self.must.map(|must| reached(must) && faults == 0),
             lost,
+            peers: Vec::new(),
             against: against(ours, theirs),
             better: self.better,
         }

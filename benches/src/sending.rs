@@ -2,18 +2,18 @@
 
 use std::time::Instant;
 
-use crate::Result;
 use crate::catalogue::contender;
-use crate::child::{Link, Spec};
-use crate::clock::Metronome;
 use crate::engine::{Engine, Full, Nodes, Publisher, Sockets, Zmq};
 use crate::harness::Part;
-use crate::payload::{stamp, stamp_last};
-use crate::report::Report;
-use crate::roles::Role;
 use crate::row::{Better, Row};
-use crate::stats::{Latencies, Usage};
 use crate::suite::Suite;
+use kit::Result;
+use kit::Role;
+use kit::child::{Link, Spec};
+use kit::clock::Metronome;
+use kit::payload::{stamp, stamp_last};
+use kit::report::Report;
+use kit::stats::{Latencies, Usage};
 
 /// Who is timed.
 pub const ROLES: &[(&str, Role)] = &[

@@ -9,13 +9,13 @@ use colugo_socket::{
     SubSocket,
 };
 
-use crate::Result;
-use crate::child::{Link, Spec};
-use crate::payload::{Checker, Pace, is_last, number, stamp, stamp_last};
 use crate::recycled::Recycler;
-use crate::report::Report;
-use crate::roles::Role;
-use crate::stats::{Latencies, Usage};
+use kit::Result;
+use kit::Role;
+use kit::child::{Link, Spec};
+use kit::payload::{Checker, Pace, SMALLEST, is_last, number, stamp, stamp_last};
+use kit::report::Report;
+use kit::stats::{Latencies, Usage};
 
 /// What colugo-socket can be asked to do.
 pub const ROLES: &[(&str, Role)] = &[
@@ -60,6 +60,7 @@ fn publish(spec: &Spec, link: &Link) -> Result<Report> {
             total += 1;
         }
     }
+    payload.resize(size.max(SMALLEST), 0);
     stamp_last(&mut payload, total);
     socket.send(&payload[..])?;
     link.wait_for_stop();

@@ -42,6 +42,26 @@ fn libzmq_streams(size: usize, count: usize, hwms: &[usize]) -> Vec<Contender> {
     all
 }
 
+/// Other implementations in Rust, PUSH and PUB where one is better than the other or loses nothing.
+fn peer_streams(size: usize, count: usize) -> Vec<Contender> {
+    let mut all = Vec::new();
+    for (group, sender, receiver) in [
+        ("omq-tokio", "omq.push", "omq.pull"),
+        ("omq-tokio", "omq.pub", "omq.sub"),
+        ("rzmq", "rzmq.push", "rzmq.pull"),
+        ("rzmq", "rzmq.pub", "rzmq.sub"),
+        ("zeromq", "zeromq.push", "zeromq.pull"),
+        ("zeromq", "zeromq.pub", "zeromq.sub"),
+    ] {
+        if count > 1 && sender.ends_with("push") {
+            continue;
+        }
+        let part = |role| Part::peer(role).set("size", size).set("count", count);
+        all.push(contender(group, sender, part(sender), part(receiver)));
+    }
+    all
+}
+
 /// Ours, one floor down: stamped, as the nodes do it.
 fn socket_stream(
     group: &'static str,
@@ -91,6 +111,7 @@ pub fn pubsub_64() -> Suite {
         socket_stream("socket-inline", 64, 1, "inline"),
     ];
     contenders.extend(libzmq_streams(64, 1, &[1000, 100_000]));
+    contenders.extend(peer_streams(64, 1));
     let cpu = |name, about| {
         Row::new(name, about, "s/M", "cpu_per_million", Better::Less).must(0.33, 0.15)
     };
@@ -130,6 +151,7 @@ pub fn pubsub_1k() -> Suite {
         socket_stream("socket", 1024, 1, "recv"),
     ];
     contenders.extend(libzmq_streams(1024, 1, &[1000, 100_000]));
+    contenders.extend(peer_streams(1024, 1));
     let rows = vec![
         Row::rate(
             "pubsub-1k",
@@ -173,6 +195,7 @@ pub fn pubsub_large(size: usize) -> Suite {
             &[1000, 16]
         },
     ));
+    contenders.extend(peer_streams(size, 1));
     let row = |name, about| Row::new(name, about, "MB/s", "mbs", Better::More);
     let rows = vec![
         row(names[0], about).between("ours", "tcp").must(0.7, 0.95),
@@ -205,6 +228,7 @@ pub fn fanout(count: usize) -> Suite {
     // With 64 peers, queues of 100,000 hold seconds of a run, and are no faster.
     let long = if count == 8 { 100_000 } else { 4000 };
     contenders.extend(libzmq_streams(1024, count, &[1000, long]));
+    contenders.extend(peer_streams(1024, count));
     let rows = vec![
         Row::rate(names[0], abouts[0]).must(3.0, 6.0),
         Row::rate(names[1], abouts[1])

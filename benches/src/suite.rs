@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::Result;
 use crate::harness::{Harness, Part};
-use crate::report::Report;
 use crate::row::{Outcome, Row, Side};
-use crate::stats::median;
+use kit::Result;
+use kit::report::Report;
+use kit::stats::median;
 
 /// A run that is more than a pair of processes.
 pub type Course = Box<dyn Fn(&Harness) -> Result<Report>>;
@@ -39,13 +39,18 @@ pub struct Suite {
     pub rows: Vec<Row>,
 }
 
-/// What to leave out.
+/// The groups of other implementations in Rust.
+const PEERS: [&str; 3] = ["omq-tokio", "rzmq", "zeromq"];
+
+/// How often, and what to leave out.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Rounds, of one run for each contender.
     pub runs: usize,
     /// Only the others, for a look at the machine.
     pub yardstick: bool,
+    /// Other implementations in Rust too, where there are any.
+    pub peers: bool,
     /// Each run's figures on stderr.
     pub verbose: bool,
 }
@@ -59,9 +64,13 @@ impl Suite {
         wanted: &dyn Fn(&str) -> bool,
     ) -> Vec<Outcome> {
         let rows: Vec<&Row> = self.rows.iter().filter(|row| wanted(row.name)).collect();
+        let beside = |row: &Row| options.peers && row.ours == "ours";
         let needed = |group: &str| {
-            rows.iter()
-                .any(|row| (row.ours == group && !options.yardstick) || row.theirs == Some(group))
+            rows.iter().any(|row| {
+                (row.ours == group && !options.yardstick)
+                    || row.theirs == Some(group)
+                    || (beside(row) && PEERS.contains(&group))
+            })
         };
         let contenders: Vec<&Contender> = self
             .contenders
@@ -100,13 +109,26 @@ impl Suite {
                         wrong: sum(reports, "disorder") + sum(reports, "unexplained"),
                     })
                 });
-                measured.min_by(|a, b| row.better.order(a.figure, b.figure))
+                // Who loses is faster for it.
+                let loses = |side: &Side<'_>| !row.lossy && side.lost > 0;
+                measured.min_by(|a, b| {
+                    let by_loss = loses(a).cmp(&loses(b));
+                    by_loss.then(row.better.order(a.figure, b.figure))
+                })
             };
             let failed = failures.contains_key(row.ours);
-            row.read(
+            let mut outcome = row.read(
                 best(row.ours).filter(|_| !failed),
                 row.theirs.and_then(best),
-            )
+            );
+            if beside(row) {
+                let there = |group: &str| contenders.iter().any(|one| one.group == group);
+                let groups = PEERS.into_iter().filter(|group| there(group));
+                outcome.peers = groups
+                    .map(|group| row.peer(group, best(group), failures.get(group)))
+                    .collect();
+            }
+            outcome
         };
         rows.into_iter().map(read).collect()
     }

@@ -6,19 +6,30 @@ const HEAD: [&str; 10] = [
     "row", "unit", "ours", "theirs", "ratio", "must", "goal", "ok", "lost", "against",
 ];
 
-/// The rows as a Markdown table, padded to be read as it is.
+/// The rows as a Markdown table, padded to be read as it is; and below it those that were measured with other implementations.
 pub fn table(outcomes: &[Outcome]) -> String {
     let mut lines: Vec<Vec<String>> = vec![HEAD.map(str::to_owned).to_vec()];
     lines.extend(outcomes.iter().map(cells));
-    let widths: Vec<usize> = (0..HEAD.len())
-        .map(|column| {
-            lines
-                .iter()
-                .map(|line| line[column].chars().count())
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
+    let mut text = lay_out(lines);
+    if let Some(first) = outcomes.iter().find(|outcome| !outcome.peers.is_empty()) {
+        let names = first.peers.iter().map(|peer| peer.name);
+        let head = ["row", "unit", "ours", "theirs"].into_iter().chain(names);
+        let mut lines = vec![head.map(str::to_owned).collect::<Vec<_>>()];
+        let with_peers = outcomes.iter().filter(|outcome| !outcome.peers.is_empty());
+        lines.extend(with_peers.map(peer_cells));
+        text.push('\n');
+        text.push_str(&lay_out(lines));
+    }
+    text
+}
+
+fn lay_out(mut lines: Vec<Vec<String>>) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = lines.iter().filter_map(|line| line.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
     lines.insert(1, widths.iter().map(|width| "-".repeat(*width)).collect());
     let mut text = String::new();
     for line in lines {
@@ -28,6 +39,27 @@ pub fn table(outcomes: &[Outcome]) -> String {
         text.push_str("|\n");
     }
     text
+}
+
+fn peer_cells(outcome: &Outcome) -> Vec<String> {
+    let figure = |figure: Option<f64>| figure.map_or("–".to_owned(), short);
+    let mut cells = vec![
+        outcome.row.to_owned(),
+        outcome.unit.to_owned(),
+        figure(outcome.ours),
+        figure(outcome.theirs),
+    ];
+    cells.extend(outcome.peers.iter().map(|peer| {
+        let mut cell = figure(peer.figure);
+        if peer.lost > 0 {
+            cell.push_str(&format!(" (lost {})", peer.lost));
+        }
+        if peer.failed.is_some() {
+            cell.push_str(" (failed)");
+        }
+        cell
+    }));
+    cells
 }
 
 fn cells(outcome: &Outcome) -> Vec<String> {

@@ -4,12 +4,12 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::Result;
-use crate::child::{Link, Spec};
-use crate::payload::{Checker, Pace, is_last, number, stamp, stamp_last};
-use crate::report::Report;
-use crate::roles::Role;
-use crate::stats::{Latencies, Usage};
+use kit::Result;
+use kit::Role;
+use kit::child::{Link, Spec};
+use kit::payload::{Checker, Pace, is_last, number, stamp, stamp_last};
+use kit::report::Report;
+use kit::stats::{Latencies, Usage};
 
 /// What raw TCP can be asked to do.
 pub const ROLES: &[(&str, Role)] = &[

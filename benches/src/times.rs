@@ -1,11 +1,11 @@
 //! The rows of what happens once, or by the clock.
 
-use crate::Result;
 use crate::courses;
 use crate::harness::{Harness, Part};
-use crate::report::Report;
 use crate::row::{Better, Row};
 use crate::suite::{Contender, Suite, Trial};
+use kit::Result;
+use kit::report::Report;
 
 /// How long things take that happen once: nobody to be held against.
 pub fn times() -> Suite {

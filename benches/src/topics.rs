@@ -1,20 +1,20 @@
 //! Many topics of one process, each with little to say: what they cost together.
 
 use std::sync::mpsc::channel;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::Result;
 use crate::catalogue::contender;
-use crate::child::{Link, Spec};
-use crate::clock::Metronome;
 use crate::engine::{Engine, Full, Nodes, Publisher, Sockets, Subscriber, Zmq};
 use crate::harness::Part;
-use crate::payload::{Checker, SMALLEST, number, stamp, stamp_last};
-use crate::report::Report;
-use crate::roles::Role;
 use crate::row::{Better, Row};
-use crate::stats::Usage;
 use crate::suite::Suite;
+use kit::Result;
+use kit::Role;
+use kit::child::{Link, Spec};
+use kit::clock::{Metronome, nanos};
+use kit::payload::{Checker, Pace, SMALLEST, is_last, number, stamp, stamp_last, stamp_time, time};
+use kit::report::Report;
+use kit::stats::{Latencies, Usage};
 
 /// Publishers of many topics, and who hears them all.
 pub const ROLES: &[(&str, Role)] = &[
@@ -38,7 +38,7 @@ fn name(topic: usize) -> String {
 fn publish<E: Engine>(spec: &Spec, link: &Link) -> Result<Report> {
     let home = E::home()?;
     let mut publishers = (0..spec.count()?)
-        .map(|topic| E::publisher(&home, &name(topic), spec, Full::Drops))
+        .map(|topic| E::publisher(&home, &name(topic), spec, Full::Waits))
         .collect::<Result<Vec<_>>>()?;
     let endpoints: Vec<_> = publishers
         .iter()
@@ -50,12 +50,26 @@ fn publish<E: Engine>(spec: &Spec, link: &Link) -> Result<Report> {
     }
     let mut payload = vec![0; spec.size()?.max(SMALLEST + 8)];
     let usage = Usage::start();
+    let unpaced = spec.flag("unpaced");
+    let pace = Pace::start(spec.duration()?, payload.len());
     let mut metronome = Metronome::start(RATE * BEATS as f64, spec.duration()?);
     let mut beats = 0;
-    while let Some((beat, _)) = metronome.beat() {
+    loop {
+        let (beat, time) = if unpaced {
+            if !pace.goes_on(beats) {
+                break;
+            }
+            (beats, 0)
+        } else {
+            match metronome.beat() {
+                Some(beat) => beat,
+                None => break,
+            }
+        };
         let (round, place) = (beat / BEATS as u64, beat as usize % BEATS);
         for (topic, publisher) in publishers.iter_mut().enumerate().skip(place).step_by(BEATS) {
             stamp(&mut payload, round);
+            stamp_time(&mut payload, time);
             stamp(&mut payload[SMALLEST..], topic as u64);
             publisher.send(&payload)?;
         }
@@ -80,10 +94,12 @@ fn subscribe<E: Engine>(spec: &Spec, link: &Link) -> Result<Report> {
     let mut subscriber = E::subscriber(&home, "", spec, &addresses)?;
     link.ready("")?;
     let mut usage = None;
+    let mut latencies = Latencies::new();
     let mut left = checkers.len();
     while left > 0 {
         let over = subscriber.receive(|payload| {
             usage.get_or_insert_with(Usage::start);
+            take_time(payload, &mut latencies);
             let topic = payload.get(SMALLEST..).map_or(0, number);
             checkers
                 .get_mut(topic as usize)
@@ -92,7 +108,17 @@ fn subscribe<E: Engine>(spec: &Spec, link: &Link) -> Result<Report> {
         left -= usize::from(over);
     }
     let usage = usage.ok_or("nothing came")?;
-    Ok(usage.report().with_load().merge(Checker::report(&checkers)))
+    let report = usage.report().with_load();
+    let report = report.merge(Checker::report(&checkers));
+    Ok(report.merge(latencies.report()))
+}
+
+/// Of a message that has one.
+fn take_time(payload: &[u8], latencies: &mut Latencies) {
+    let sent = time(payload);
+    if sent != 0 && !is_last(payload) {
+        latencies.add_nanos(nanos().saturating_sub(sent));
+    }
 }
 
 /// A subscriber for each, as a program has it, with callbacks that a thread of the node's runs.
@@ -100,13 +126,18 @@ fn subscribe_by_callback(spec: &Spec, link: &Link) -> Result<Report> {
     let node = Nodes::home()?;
     let (over, checked) = channel();
     let usage = Arc::new(OnceLock::new());
+    let latencies = Arc::new(Mutex::new(Latencies::new()));
     let mut guards = Vec::new();
     for (topic, address) in spec.text("addr")?.split(',').enumerate() {
         let mut checker = Checker::new();
-        let (over, usage) = (over.clone(), usage.clone());
+        let (over, usage, latencies) = (over.clone(), usage.clone(), latencies.clone());
         let builder = node.subscriber(&name(topic)).connect(address);
         guards.push(builder.on_message(move |message| {
             usage.get_or_init(Usage::start);
+            take_time(
+                &message.value,
+                &mut latencies.lock().unwrap_or_else(PoisonError::into_inner),
+            );
             if checker.see(&message.value) {
                 let _ = over.send(std::mem::take(&mut checker));
             }
@@ -116,7 +147,10 @@ fn subscribe_by_callback(spec: &Spec, link: &Link) -> Result<Report> {
     link.ready("")?;
     let checkers: Vec<_> = checked.iter().take(guards.len()).collect();
     let usage = usage.get().ok_or("nothing came")?;
-    Ok(usage.report().with_load().merge(Checker::report(&checkers)))
+    let latencies = latencies.lock().unwrap_or_else(PoisonError::into_inner);
+    let report = usage.report().with_load();
+    let report = report.merge(Checker::report(&checkers));
+    Ok(report.merge(latencies.report()))
 }
 
 /// `topics-1000`.

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use zmq::{Context, Message, Socket, SocketType};
 
-use crate::Result;
-use crate::child::{Link, Spec};
 use crate::lent::Lender;
-use crate::payload::{Checker, Pace, is_last, number, stamp, stamp_last};
-use crate::report::Report;
-use crate::roles::Role;
-use crate::stats::{Latencies, Usage};
+use kit::Result;
+use kit::Role;
+use kit::child::{Link, Spec};
+use kit::payload::{Checker, Pace, SMALLEST, is_last, number, stamp, stamp_last};
+use kit::report::Report;
+use kit::stats::{Latencies, Usage};
 
 /// What libzmq can be asked to do.
 pub const ROLES: &[(&str, Role)] = &[
@@ -107,7 +107,7 @@ fn send_stream(spec: &Spec, link: &Link, kind: SocketType) -> Result<Report> {
     } else {
         send_copied(spec, &socket)?
     };
-    let mut payload = vec![0; spec.size()?];
+    let mut payload = vec![0; spec.size()?.max(SMALLEST)];
     stamp_last(&mut payload, total);
     socket.send(&payload[..], 0)?;
     link.wait_for_stop();
@@ -208,7 +208,7 @@ fn request(spec: &Spec, link: &Link) -> Result<Report> {
         socket.send(&payload[..], 0)?;
         socket.recv(&mut message, 0)?;
         let taken = start.elapsed();
-        if crate::payload::number(&message) == number {
+        if kit::payload::number(&message) == number {
             Ok(taken)
         } else {
             Err("a reply to another request".into())

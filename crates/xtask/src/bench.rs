@@ -21,6 +21,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, Error> {
         .args(["build", "--release", "--locked", "--manifest-path"])
         .arg(&manifest)
         .run()?;
+    if arguments.iter().any(|argument| argument == "--peers") {
+        // A build of their own: they shall not change what the others are built with.
+        let build = cargo().args(["build", "--release", "--locked", "--package", "bench-peers"]);
+        build.arg("--manifest-path").arg(&manifest).run()?;
+    }
     let run = cargo()
         .args(["run", "--release", "--quiet", "--locked", "--manifest-path"])
         .arg(&manifest);
@@ -36,7 +41,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<bool, Error> {
     }
 }
 
-/// That they compile, without warnings. Not part of the workspace, because their yardstick is compiled from C++.
+/// That they compile, without warnings; but for the peers, three dependency trees that only `--peers` needs. Not part of the workspace, because their yardstick is compiled from C++.
 pub(crate) fn check(workshop: &Workshop) -> Result<Verdict, Error> {
     let present = || exists("c++", "--version");
     if let Err(skipped) = debian::need(&["g++"], workshop.install, present) {
@@ -44,7 +49,8 @@ pub(crate) fn check(workshop: &Workshop) -> Result<Verdict, Error> {
     }
     let clippy = workshop
         .cargo()
-        .args(["clippy", "--locked", "--all-targets", "--manifest-path"]);
+        .args(["clippy", "--locked", "--all-targets"])
+        .args(["--workspace", "--exclude", "bench-peers", "--manifest-path"]);
     let clippy = clippy.arg(workshop.root.join("benches/Cargo.toml"));
     let clippy = clippy
         .arg("--target-dir")

@@ -13,6 +13,7 @@ mod miri;
 mod namespaces;
 mod package;
 mod platforms;
+mod plot;
 mod process;
 mod readme;
 mod setup;
@@ -41,7 +42,11 @@ Commands:
            --json         one JSON object a line
            --secs S       seconds of each run
            --runs N       runs of each side
+           --peers        other implementations in Rust beside ours
+           --sweep        how figures grow with message size, subscribers and topics, as JSON lines
            --help         all that the runner knows
+  plot   Draw the pictures of docs/performance from a file that `bench --sweep` has printed
+           FILE.json
   fuzz   Run the fuzz targets under libFuzzer; what is found is kept in target/fuzz-corpus, crashes in fuzz/artifacts
            [TARGET…]      the targets to run (all)
            --minutes M    of each target (10; 0 with --coverage: run none)
@@ -79,6 +84,7 @@ fn main() -> ExitCode {
     let result = match command.as_str() {
         "test" => test::run(&rest),
         "bench" => bench::run(&rest),
+        "plot" => plot::run(&rest),
         "fuzz" => fuzz::run(&rest),
         "miri" => miri::run(),
         "soak" => soak::run(&rest),

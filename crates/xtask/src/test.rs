@@ -147,7 +147,7 @@ fn format(workshop: &Workshop) -> Result<Verdict, Error> {
         if apart.exists() {
             workshop
                 .cargo()
-                .args(["fmt", "--check", "--manifest-path"])
+                .args(["fmt", "--all", "--check", "--manifest-path"])
                 .arg(apart)
                 .run()?;
         }

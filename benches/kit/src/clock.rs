@@ -1,6 +1,6 @@
 //! The clock that all processes of a machine share, in nanoseconds, and keeping a pace by it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Beats nearer to each other than this come together: a sleeper could not tell them apart, and who waits awake takes a processor.
 const TICK_NS: f64 = 100_000.0;
@@ -17,6 +17,26 @@ pub fn nanos() -> u64 {
     (time.tv_sec as u64)
         .wrapping_mul(1_000_000_000)
         .wrapping_add(time.tv_nsec as u64)
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// Year, month and day of a second since 1970 (Howard Hinnant's `civil_from_days`).
+pub fn date(time: u64) -> String {
+    let days = time / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year}-{month:02}-{day:02}")
 }
 
 /// A steady rate: waits until each message is due.
@@ -73,7 +93,7 @@ impl Metronome {
 
 #[cfg(test)]
 mod tests {
-    use super::{Metronome, nanos};
+    use super::{Metronome, date, nanos};
     use std::time::Duration;
 
     #[test]
@@ -100,5 +120,12 @@ mod tests {
         std::thread::sleep(Duration::from_millis(5));
         let (_, time) = metronome.beat().unwrap();
         assert!(nanos() - time >= 3_000_000);
+    }
+
+    #[test]
+    fn days_have_their_dates() {
+        assert_eq!(date(0), "1970-01-01");
+        assert_eq!(date(951_782_400), "2000-02-29");
+        assert_eq!(date(1_767_225_599), "2025-12-31");
     }
 }

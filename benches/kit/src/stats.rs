@@ -25,7 +25,7 @@ pub struct Latencies(Vec<u32>);
 impl Latencies {
     /// Room for a run's worth, so that collecting does not allocate.
     pub fn new() -> Self {
-        Self(Vec::with_capacity(1 << 21))
+        Self(Vec::with_capacity(1 << 18))
     }
 
     /// Calls `call` one after the other for `duration`, a tenth of it unrecorded at the start.
@@ -59,6 +59,11 @@ impl Latencies {
     #[inline]
     pub fn add_nanos(&mut self, taken: u64) {
         self.0.push(u32::try_from(taken).unwrap_or(u32::MAX));
+    }
+
+    /// Those of another receiver too.
+    pub fn append(&mut self, mut other: Self) {
+        self.0.append(&mut other.0);
     }
 
     /// p50 and p99 in microseconds, and how many there were.
