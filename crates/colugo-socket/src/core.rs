@@ -27,8 +27,8 @@ use crate::runtime::Runtime;
 #[cfg(test)]
 use crate::simulator::{self, Sabotage};
 use crate::spare::Spare;
-use crate::stats::Counters;
-use crate::table::SharedTable;
+use crate::stats::{Counters, PeerStats};
+use crate::table::{SharedTable, Slot};
 use crate::tasks::Tasks;
 use crate::writer::Writer;
 
@@ -249,6 +249,23 @@ impl Core {
             .slots()
             .filter(|slot| !slot.subscriptions.is_empty())
             .count()
+    }
+
+    pub(crate) fn peer_stats(&self) -> Vec<PeerStats> {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let of = |slot: &Slot| {
+            let link = &slot.link;
+            Some(PeerStats {
+                peer: slot.peer.clone()?,
+                sent: get(&link.sent),
+                queued: slot.outbox.messages() as u64,
+                queued_octets: slot.outbox.octets() as u64,
+                dropped: get(&link.dropped),
+                received: get(&link.received),
+                received_octets: get(&link.received_octets),
+            })
+        };
+        self.table.lock().slots().filter_map(of).collect()
     }
 
     pub(crate) fn sent_and_dropped(&self) -> (u64, u64) {

@@ -52,6 +52,10 @@ pub enum SocketEvent {
     Stalled(Arc<Peer>),
     /// A stalled peer is there again, after so long.
     Resumed(Arc<Peer>, Duration),
+    /// A peer's queue is full, and messages for it are dropped: so many by now. Told once, until it has caught up.
+    Slow(Arc<Peer>, u64),
+    /// Nothing was dropped for a slow peer for a second; so many messages had been.
+    CaughtUp(Arc<Peer>, u64),
     /// A connection attempt failed; it will be tried again.
     DialFailed(Endpoint, std::io::ErrorKind),
     /// It will be dialled again after this pause: an attempt failed, or the connection ended.

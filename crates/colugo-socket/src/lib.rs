@@ -111,8 +111,8 @@ pub mod limits {
         HANDSHAKE_TIMEOUT, HEALTHY_AFTER, HEARTBEAT, KEEPALIVE_AFTER, KEEPALIVE_EVERY, LEAVE_WAIT,
         LINGER, MAX_COMMAND, MAX_CONNECTIONS_DEFAULT, MAX_CROWD, MAX_FRAMES, MAX_HANDSHAKES,
         MAX_MESSAGE_DEFAULT, MAX_MESSAGE_LIMIT, MAX_PONGS, MAX_TTL_DS, MAX_UNREAD_SUBSCRIPTIONS,
-        MIN_INTERVAL, MIN_TTL, PIPE_OCTETS, PONG_BEFORE, RECONNECT, SHORTAGE, SPEAKER_GRACE,
-        UNTAKEN_TIMEOUT,
+        MIN_INTERVAL, MIN_TTL, PIPE_OCTETS, PONG_BEFORE, RECONNECT, SHORTAGE, SLOW_FOR,
+        SPEAKER_GRACE, UNTAKEN_TIMEOUT,
     };
 }
 
@@ -139,7 +139,7 @@ pub use socket::{
     DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket,
     RouterSocket, Socket, SubSocket, XPubSocket, XSubSocket,
 };
-pub use stats::{Sent, Stats};
+pub use stats::{PeerStats, Sent, Stats};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

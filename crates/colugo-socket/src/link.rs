@@ -40,6 +40,8 @@ pub(crate) const WRITE: u32 = 1;
 pub(crate) const CLOSE: u32 = 2;
 pub(crate) const BROKEN: u32 = 4;
 pub(crate) const END: u32 = 8;
+/// Messages are dropped for want of room in the queue.
+pub(crate) const SLOW: u32 = 16;
 
 /// What became of a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,9 @@ pub(crate) struct Link {
     warm: AtomicBool,
     pub(crate) sent: AtomicU64,
     pub(crate) dropped: AtomicU64,
+    /// Messages and octets; written by the session alone.
+    pub(crate) received: AtomicU64,
+    pub(crate) received_octets: AtomicU64,
 }
 
 impl Link {
@@ -100,6 +105,8 @@ impl Link {
             warm: AtomicBool::new(false),
             sent: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            received_octets: AtomicU64::new(0),
         }
     }
 
@@ -148,6 +155,29 @@ impl Link {
             }
             _ => Pushed::Gone,
         }
+    }
+
+    /// Counts what came in one read; only the session does.
+    pub(crate) fn count_received(&self, messages: usize, octets: usize) {
+        let add = |counter: &AtomicU64, more: usize| {
+            let sum = counter.load(Ordering::Relaxed).wrapping_add(more as u64);
+            counter.store(sum, Ordering::Relaxed);
+        };
+        add(&self.received, messages);
+        add(&self.received_octets, octets);
+    }
+
+    /// Messages dropped so far, and how many of them since room was short; with `since` as the last answer, that is over if there are no
+    /// more.
+    pub(crate) fn shortage(&self, since: Option<u64>) -> Option<(u64, u64)> {
+        let mut table = self.table.lock();
+        let slot = table.get(self.id)?;
+        let dropped = self.dropped.load(Ordering::Relaxed);
+        let before = slot.slow?;
+        if since == Some(dropped) {
+            slot.slow = None;
+        }
+        Some((dropped, dropped.saturating_sub(before)))
     }
 
     /// Messages queued for the peer, ever; with the table's lock held.
@@ -370,6 +400,7 @@ impl Link {
         // That was meant for an earlier connection.
         lock(&self.ending).take();
         slot.peer = Some(peer);
+        slot.slow = None;
         slot.outbox.session = true;
         slot.outbox.takes = !slot.leaving;
         slot.outbox.stamping = stamped.then(Stamping::default);

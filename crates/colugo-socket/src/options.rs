@@ -87,6 +87,8 @@ pub const KEEPALIVE_EVERY: Duration = Duration::from_secs(5);
 /// How often a silent peer is asked whether it lives (PING), and how long a silence ends a connection that carries nothing. Two lost
 /// chances to answer lie between; a machine that is suspended for a moment is not given up, and a dead one within six seconds.
 pub const HEARTBEAT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(6));
+/// A peer is told of as slow until nothing was dropped for it for so long.
+pub const SLOW_FOR: Duration = Duration::from_secs(1);
 /// Shortest settable interval between two PINGs.
 pub const MIN_INTERVAL: Duration = Duration::from_millis(10);
 /// Largest ttl of a PING of ours, in tenths of a second: from 656 on libzmq counts wrong, and hangs up at once.

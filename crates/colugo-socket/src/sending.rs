@@ -11,7 +11,7 @@ use colugo_zmtp::{MAX_HEADER_LEN, SocketType, put_frame};
 use crate::core::Core;
 use crate::error::SendError;
 use crate::gate::lock;
-use crate::link::{INLINE_FROM, Link, Pushed};
+use crate::link::{INLINE_FROM, Link, Pushed, SLOW};
 use crate::message::{LinkId, Outgoing};
 use crate::options::Overflow;
 use crate::outbox::SHARE_FROM;
@@ -116,6 +116,7 @@ impl Core {
         let mut clock = SendClock::default();
         let mut sent = Sent::default();
         let mut kicks = Kicks::default();
+        let mut slowed = Vec::new();
         let framed = frame_once(table.sessions, out);
         for slot in table.slots_mut() {
             if !slot.wants(topic) {
@@ -136,7 +137,9 @@ impl Core {
                 }
                 Pushed::Full => {
                     sent.dropped += 1;
-                    slot.link.dropped.fetch_add(1, Ordering::Relaxed);
+                    if slot.drop_one() {
+                        slowed.push(slot.link.clone());
+                    }
                     slot.outbox.count_lost(seq);
                 }
                 Pushed::Gone => {}
@@ -148,6 +151,9 @@ impl Core {
         }
         drop(table);
         kicks.kick(alone, out);
+        for link in slowed {
+            link.signal(SLOW);
+        }
         if sent.dropped > 0 {
             self.on_drop();
         }
@@ -291,8 +297,13 @@ impl Core {
             None
         };
         done.unwrap_or_else(|| {
-            if let Some(slot) = self.table.lock().get(to) {
-                slot.link.dropped.fetch_add(1, Ordering::Relaxed);
+            let mut table = self.table.lock();
+            let slowed = table
+                .get(to)
+                .and_then(|slot| slot.drop_one().then(|| slot.link.clone()));
+            drop(table);
+            if let Some(link) = slowed {
+                link.signal(SLOW);
             }
             Err(SendError::Full)
         })

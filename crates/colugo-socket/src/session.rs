@@ -18,8 +18,8 @@ use crate::core::{Core, Sink};
 use crate::delivery::deliver;
 use crate::event::{DownReason, SocketEvent};
 use crate::flow::Flow;
-use crate::link::{CLOSE, END, Link, Pushed, WRITE};
-use crate::options::{LEAVE_WAIT, MIN_INTERVAL};
+use crate::link::{CLOSE, END, Link, Pushed, SLOW, WRITE};
+use crate::options::{LEAVE_WAIT, MIN_INTERVAL, SLOW_FOR};
 use crate::parser::Parser;
 use crate::peer::Peer;
 use crate::pulse::{Act, Pulse};
@@ -64,6 +64,8 @@ pub(crate) struct Session {
     pulse_read: usize,
     /// It may be time earlier than was thought.
     pulse_moved: bool,
+    /// While messages are dropped: when to look whether that is over, and how many were at the last look.
+    slow: Option<(Pin<Box<Sleep>>, u64)>,
     last_read_ns: u64,
     awake_until_ns: u64,
     /// The last read brought many messages.
@@ -104,6 +106,7 @@ impl Session {
             pulse_due: None,
             pulse_read: 0,
             pulse_moved: true,
+            slow: None,
             last_read_ns: 0,
             awake_until_ns: 0,
             busy: false,
@@ -163,10 +166,14 @@ impl Session {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<DownReason> {
         self.link.task.register(cx.waker());
         self.poll_cooling(cx);
+        self.poll_slow(cx);
         loop {
             let signals = self.link.signals.swap(0, Ordering::SeqCst);
             self.want_write |= signals & WRITE != 0;
             self.closing |= signals & CLOSE != 0;
+            if signals & SLOW != 0 && self.slow.is_none() {
+                self.begin_slow();
+            }
             if signals & END != 0
                 && let Some(why) = self.link.take_ending()
             {
@@ -283,6 +290,34 @@ impl Session {
                 self.read_size = READ_MIN;
             }
             self.cooling = None;
+        }
+    }
+
+    /// The peer takes its messages more slowly than they come: told once, until none was dropped for a while.
+    fn begin_slow(&mut self) {
+        if let Some((dropped, lately)) = self.link.shortage(None) {
+            self.core.counters.slow.fetch_add(1, Ordering::Relaxed);
+            self.core.emit(SocketEvent::Slow(self.peer.clone(), lately));
+            self.slow = Some((Box::pin(tokio::time::sleep(SLOW_FOR)), dropped));
+        }
+    }
+
+    fn poll_slow(&mut self, cx: &mut Context<'_>) {
+        while let Some((due, then)) = &mut self.slow
+            && due.as_mut().poll(cx).is_ready()
+        {
+            let then = *then;
+            self.slow = match self.link.shortage(Some(then)) {
+                Some((dropped, _)) if dropped != then => {
+                    Some((Box::pin(tokio::time::sleep(SLOW_FOR)), dropped))
+                }
+                Some((_, lately)) => {
+                    self.core
+                        .emit(SocketEvent::CaughtUp(self.peer.clone(), lately));
+                    None
+                }
+                None => None,
+            };
         }
     }
 
@@ -418,6 +453,7 @@ impl Session {
         counters
             .received_octets
             .fetch_add(octets as u64, Ordering::Relaxed);
+        self.link.count_received(batch.messages, octets);
         self.paused = deliver(&self.core, &self.flow, batch);
     }
 }

@@ -25,7 +25,7 @@ use crate::options::DROP_WAIT;
 use crate::peer::Peer;
 use crate::request::Turns;
 use crate::runtime::{Runtime, on_data_thread};
-use crate::stats::{Sent, Stats};
+use crate::stats::{PeerStats, Sent, Stats};
 
 /// A ZeroMQ socket of kind `K`. All methods take `&self`; share it between threads by reference or `Arc`.
 ///
@@ -180,6 +180,11 @@ impl<K: Kind> Socket<K> {
         self.core.hang_up(link)
     }
 
+    /// What it counted so far for each peer that is there.
+    pub fn peer_stats(&self) -> Vec<PeerStats> {
+        self.core.peer_stats()
+    }
+
     /// What it counted so far.
     pub fn stats(&self) -> Stats {
         let counters = &self.core.counters;
@@ -206,6 +211,7 @@ impl<K: Kind> Socket<K> {
             refused_peers: get(&counters.refused_peers),
             protocol_errors: get(&counters.protocol_errors),
             stalled: get(&counters.stalled),
+            slow: get(&counters.slow),
             silent: get(&counters.silent),
             handler_panics: get(&counters.handler_panics),
         }

@@ -1,6 +1,9 @@
 //! What a socket counts.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+
+use crate::peer::Peer;
 
 /// What became of one published message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,10 +55,33 @@ pub struct Stats {
     pub protocol_errors: u64,
     /// Times a peer with messages on their way did not answer any more.
     pub stalled: u64,
+    /// Times a peer was so slow that messages for it were dropped.
+    pub slow: u64,
     /// Connections closed because the peer was silent for too long.
     pub silent: u64,
     /// Inline handlers that panicked.
     pub handler_panics: u64,
+}
+
+/// Counters of one link, since it was accepted or first dialled. For one peer the messages that it was to get are `sent`, `queued` and
+/// `dropped` together.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PeerStats {
+    /// Who is there.
+    pub peer: Arc<Peer>,
+    /// Messages handed to the system for writing.
+    pub sent: u64,
+    /// Messages that wait to be.
+    pub queued: u64,
+    /// Octets that wait, framing included.
+    pub queued_octets: u64,
+    /// Messages not sent: the queue was full, or an earlier connection of this link ended.
+    pub dropped: u64,
+    /// Messages received.
+    pub received: u64,
+    /// Octets received in messages, framing included.
+    pub received_octets: u64,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +104,7 @@ pub(crate) struct Counters {
     pub(crate) refused_peers: AtomicU64,
     pub(crate) protocol_errors: AtomicU64,
     pub(crate) stalled: AtomicU64,
+    pub(crate) slow: AtomicU64,
     pub(crate) silent: AtomicU64,
     pub(crate) handler_panics: AtomicU64,
 }

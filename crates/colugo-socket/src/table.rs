@@ -57,11 +57,22 @@ pub(crate) struct Slot {
     /// Who is there, while somebody is.
     pub(crate) peer: Option<Arc<Peer>>,
     pub(crate) subscriptions: SubscriptionSet,
+    /// While messages are dropped for want of room: how many had been dropped before that.
+    pub(crate) slow: Option<u64>,
     /// It is dialled no more, and ends once what is queued has been written.
     pub(crate) leaving: bool,
 }
 
 impl Slot {
+    /// Counts a message that was dropped for want of room. True: the first one for a while, of which the session is to be told.
+    #[cold]
+    pub(crate) fn drop_one(&mut self) -> bool {
+        let before = self.link.dropped.fetch_add(1, Ordering::Relaxed);
+        let first = self.slow.is_none();
+        self.slow.get_or_insert(before);
+        first
+    }
+
     #[inline]
     pub(crate) fn wants(&self, topic: &[u8]) -> bool {
         self.subscriptions.matches(topic)
@@ -194,6 +205,7 @@ impl SharedTable {
             outbox,
             peer: None,
             subscriptions: SubscriptionSet::new(),
+            slow: None,
             leaving: false,
         };
         match table.slots.get_mut(place) {

@@ -14,6 +14,7 @@ mod linger;
 mod memory;
 mod raw;
 mod scripted;
+mod slow;
 mod target;
 mod traffic;
 
