@@ -13,6 +13,8 @@ use crate::scenario::{Plan, and, colugo, each_once, number};
 const RATE: u32 = 5000;
 const SIZE: usize = 1000;
 const FAST: usize = 4;
+/// So many fill all that takes messages for the slow one.
+const FILLS: u64 = 10_000;
 /// Messages and octets.
 const QUEUE: (usize, usize) = (1000, 16 << 20);
 
@@ -30,7 +32,8 @@ pub(super) fn run(plan: &Plan) -> Option<Report> {
     publisher.wait(FAST);
     let count = u64::from(RATE) * u64::from(plan.secs);
     publisher.send(RATE, SIZE, u64::from(RATE));
-    let (mut without, mut with) = (Spread::default(), Spread::default());
+    let (mut without, mut filling, mut with) =
+        (Spread::default(), Spread::default(), Spread::default());
     let (mut dropped, mut received) = (0, 0);
     let mut growth = 0;
     for round in 0..plan.rounds {
@@ -43,7 +46,9 @@ pub(super) fn run(plan: &Plan) -> Option<Report> {
         publisher.wait(FAST + 1);
         let base = publisher.usage().memory_kib;
         let first = sent.numbers();
-        // It reads nothing: not a message is taken, and then its kernel's buffers are full.
+        // It takes nothing: its own queue, the buffers of both kernels and the publisher's queue get full, and then all is dropped.
+        let sent = publisher.send(RATE, SIZE, FILLS);
+        filling.add(p99(&mut fast, &sent));
         let sent = publisher.send(RATE, SIZE, count);
         growth = growth.max(publisher.usage().peak_kib.saturating_sub(base));
         with.add(p99(&mut fast, &sent));
@@ -79,6 +84,7 @@ pub(super) fn run(plan: &Plan) -> Option<Report> {
     let mut report = Report::default();
     report.tell("rounds", plan.rounds.into(), "");
     report.tell("the others' p99 without it", without.ms(0.5), "ms");
+    report.tell("while its queues get full", filling.ms(0.5), "ms");
     report.tell("with it", with.ms(0.5), "ms");
     report.at_most(1.2, "ratio", with.ms(0.5) / without.ms(0.5), "");
     let bound = (QUEUE.0 * SIZE).min(QUEUE.1) as f64 / 1024.0;
