@@ -174,7 +174,7 @@ impl SharedTable {
     pub(crate) fn stuff(&self, table: &Table, full: u32) {
         let all = table
             .slots()
-            .all(|slot| !slot.outbox.session || slot.subscriptions.matches_all());
+            .all(|slot| !slot.outbox.takes || slot.subscriptions.matches_all());
         if all && full < 1 << (u64::BITS - SKIPPED_BITS) {
             let stuffed = u64::from(full) << SKIPPED_BITS;
             self.stuffed.store(stuffed, Ordering::Release);
@@ -234,7 +234,7 @@ impl Table {
     fn lose(&mut self, count: u64) {
         let seq = self.seq;
         self.seq = seq.wrapping_add(count);
-        for slot in self.slots_mut().filter(|slot| slot.outbox.session) {
+        for slot in self.slots_mut().filter(|slot| slot.outbox.takes) {
             slot.link.dropped.fetch_add(count, Ordering::Relaxed);
             slot.outbox.count_lost_all(seq, count);
         }

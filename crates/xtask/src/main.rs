@@ -58,6 +58,7 @@ Commands:
            kill, silence, partition, brisk, loss, flapping, churn, slow, stranger, descriptors, mute
                           faults on real sockets; [--rounds N] [--secs S] [--json]
            --help         says what each of those does
+           simulator [--seeds N] [--from S]   sockets on a virtual network, each seed a run (20000 from 0)
   without-checks
          Take one check of the engine out at a time, in a copy, and run the case of the scripted bad peer that must then fail
            [CASE…]        the cases to run (all)

@@ -27,11 +27,70 @@ const SCENARIOS: &[Scenario] = &[Scenario {
     times: 200,
 }];
 
+/// Sockets on a virtual network, each run from a seed.
+const SIMULATOR: &str = "simulator";
+
 pub(crate) fn run(arguments: &[String]) -> Result<bool, Error> {
     let name = arguments.first().map_or("", String::as_str);
+    if name == SIMULATOR {
+        return simulate(Seeds::parse(arguments)?);
+    }
     match SCENARIOS.iter().find(|scenario| scenario.name == name) {
         Some(scenario) => repeat(scenario, times(arguments)?),
         None => faults(arguments),
+    }
+}
+
+/// The sockets' simulator in release, on all processors. A seed that fails it names, and the same seed fails again.
+fn simulate(seeds: Seeds) -> Result<bool, Error> {
+    let Seeds { from, count } = seeds;
+    println!("{SIMULATOR}: {count} seeds from {from}");
+    let cargo = cargo_in(&root()).args(["test", "--release", "--locked", "--lib"]);
+    let test = "simulator::tests::soak";
+    let result = cargo
+        .args(["--package", "colugo-socket", test, "--", "--nocapture"])
+        .env("COLUGO_SIM_SEEDS", count.to_string())
+        .env("COLUGO_SIM_FROM", from.to_string())
+        .limit(LIMIT)
+        .run();
+    match result {
+        Ok(()) => Ok(true),
+        // It has said which seeds.
+        Err(Error::Failed { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Which runs of the simulator.
+#[derive(Debug, PartialEq, Eq)]
+struct Seeds {
+    from: u64,
+    count: u64,
+}
+
+impl Seeds {
+    /// Of `simulator [--seeds N] [--from S]`.
+    fn parse(arguments: &[String]) -> Result<Self, Error> {
+        let usage = |what: String| {
+            Error::Usage(format!(
+                "{what}: cargo xtask soak simulator [--seeds N] [--from S]"
+            ))
+        };
+        let mut seeds = Self {
+            from: 0,
+            count: 20_000,
+        };
+        let mut rest = arguments.iter().skip(1);
+        while let Some(option) = rest.next() {
+            let value = rest.next().and_then(|value| value.parse().ok());
+            let place = match option.as_str() {
+                "--seeds" => &mut seeds.count,
+                "--from" => &mut seeds.from,
+                other => return Err(usage(format!("`{other}` is no option"))),
+            };
+            *place = value.ok_or_else(|| usage(format!("{option} needs a number")))?;
+        }
+        Ok(seeds)
     }
 }
 
@@ -99,6 +158,15 @@ mod tests {
         assert_eq!(times(&words("first-message")).unwrap(), None);
         for wrong in ["first-message 0", "first-message x", "a b c"] {
             assert!(times(&words(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn seeds_are_understood_and_others_refused() {
+        let seeds = Seeds::parse(&words("simulator --from 7 --seeds 5")).unwrap();
+        assert_eq!(seeds, Seeds { from: 7, count: 5 });
+        for wrong in ["simulator 5", "simulator --seeds", "simulator --seeds x"] {
+            assert!(Seeds::parse(&words(wrong)).is_err(), "{wrong}");
         }
     }
 }
