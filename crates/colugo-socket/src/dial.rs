@@ -3,8 +3,8 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use colugo_zmtp::{PeerHello, SocketType};
 use crate::core::Core;
 use crate::endpoint::{Endpoint, Place};
 use crate::event::SocketEvent;
+use crate::gate::lock;
 use crate::greet::{greet, part};
 #[cfg(unix)]
 use crate::ipc;
@@ -59,37 +60,62 @@ impl Backoff {
     }
 }
 
-/// A link that is dialled, for as long as it is: however its task ends, it is taken out after its connection.
+/// The link of an endpoint that is dialled: the same for all connections, but for who answers peers by their link (ROUTER and REP). What
+/// waits for one asker must not reach the one who has taken its place at the same endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct DialledLink(Arc<Mutex<Arc<Link>>>);
+
+impl DialledLink {
+    pub(crate) fn now(&self) -> Arc<Link> {
+        lock(&self.0).clone()
+    }
+}
+
+/// What the task of an endpoint that is dialled holds: however it ends, its link is taken out, after its connection.
 pub(crate) struct Dialled {
     core: Arc<Core>,
-    link: Arc<Link>,
+    link: DialledLink,
     _task: TaskGuard,
 }
 
 impl Dialled {
-    pub(crate) fn new(core: &Arc<Core>, link: &Arc<Link>) -> Self {
+    pub(crate) fn new(core: &Arc<Core>) -> Self {
         Self {
             core: core.clone(),
-            link: link.clone(),
+            link: DialledLink(Arc::new(Mutex::new(core.new_link(true)))),
             _task: core.guard(),
+        }
+    }
+
+    pub(crate) fn link(&self) -> DialledLink {
+        self.link.clone()
+    }
+
+    /// A connection has ended, and another one is to follow.
+    fn renew(&self) {
+        if self.core.is_router() {
+            let new = self.core.new_link(true);
+            let old = std::mem::replace(&mut *lock(&self.link.0), new);
+            self.core.forget(&old);
         }
     }
 }
 
 impl Drop for Dialled {
     fn drop(&mut self) {
-        self.core.forget(&self.link);
+        self.core.forget(&self.link.now());
     }
 }
 
 pub(crate) async fn dial(dialled: Dialled, endpoint: Endpoint, stop: Arc<AtomicBool>) {
-    let (core, link) = (&dialled.core, &dialled.link);
+    let core = &dialled.core;
     let mut backoff = Backoff::new(core.options.reconnect);
     loop {
         let began = Instant::now();
+        let link = dialled.link.now();
         match connect(core, &endpoint).await {
             Ok(stream) => {
-                run_connection(core, link, stream, None, &stop).await;
+                run_connection(core, &link, stream, None, &stop).await;
                 #[cfg(test)]
                 if crate::simulator::gives_up(core) {
                     return;
@@ -103,6 +129,7 @@ pub(crate) async fn dial(dialled: Dialled, endpoint: Endpoint, stop: Arc<AtomicB
         if (stop.load(Ordering::SeqCst) || core.is_closing()) && link.is_drained() {
             return;
         }
+        dialled.renew();
         let next = backoff.next(random::u32());
         core.emit(SocketEvent::Retrying(endpoint.clone(), next));
         pause(core, next).await;

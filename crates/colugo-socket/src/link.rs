@@ -10,6 +10,7 @@ use colugo_zmtp::{SubscriptionLimit, SubscriptionSet};
 
 use crate::clock::since_start_ns;
 use crate::event::DownReason;
+use crate::flow::Flow;
 use crate::flusher::Flusher;
 use crate::gate::{Gate, WakerSlot, lock};
 use crate::message::LinkId;
@@ -66,6 +67,8 @@ pub(crate) struct Link {
     table: Arc<SharedTable>,
     writer: Mutex<Option<Writer>>,
     pub(crate) task: WakerSlot,
+    /// What waits of it in the inbox, over all its connections.
+    pub(crate) flow: Arc<Flow>,
     pub(crate) signals: AtomicU32,
     /// Why the connection is to end, with the signal for it.
     ending: Mutex<Option<DownReason>>,
@@ -96,6 +99,7 @@ impl Link {
             table,
             writer: Mutex::new(None),
             task: WakerSlot::default(),
+            flow: Arc::default(),
             signals: AtomicU32::new(0),
             ending: Mutex::default(),
             room,

@@ -9,7 +9,8 @@ use crate::batch::{Cursor, Span};
 
 /// A number for one link to a peer, unique in this process and never used again.
 ///
-/// A dialled link keeps its number when it is dialled again; an accepted one gets a new one.
+/// A dialled link keeps its number when it is dialled again; an accepted one gets a new one, and so does one that a ROUTER or REP dials: an
+/// answer never reaches who comes after the asker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LinkId(pub(crate) u64);
 

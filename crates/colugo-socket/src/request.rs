@@ -12,7 +12,6 @@ use crate::error::{RecvError, SendError};
 use crate::gate::lock;
 use crate::inbox::Inbox;
 use crate::message::{LinkId, Message, Outgoing};
-use crate::peer::Peer;
 use crate::random;
 use crate::runtime;
 
@@ -32,8 +31,6 @@ struct State {
 #[derive(Debug)]
 struct Envelope {
     link: LinkId,
-    /// The peer of that connection: a link that is dialled again may lead to another.
-    peer: Option<Arc<Peer>>,
     frames: Vec<Bytes>,
 }
 
@@ -123,11 +120,7 @@ impl Turns {
                 continue;
             };
             let body = frames.split_off(end + 1);
-            lock(&self.0).envelope = Some(Envelope {
-                link: from,
-                peer: core.peer_of(from),
-                frames,
-            });
+            lock(&self.0).envelope = Some(Envelope { link: from, frames });
             return Ok(Message::multipart(body).with_origin(from, meta));
         }
     }
@@ -137,23 +130,12 @@ impl Turns {
         let envelope = taken.ok_or(SendError::Order(
             "a REP socket answers only after it has received a question",
         ))?;
-        let same = match (&envelope.peer, core.peer_of(envelope.link)) {
-            (Some(then), Some(now)) => Arc::ptr_eq(then, &now),
-            _ => false,
-        };
-        if !same {
-            return Err(SendError::NoPeer);
-        }
         let head: Vec<&[u8]> = envelope.frames.iter().map(|frame| &frame[..]).collect();
         core.send_to(envelope.link, &head, out)
     }
 }
 
 impl Core {
-    fn peer_of(&self, link: LinkId) -> Option<Arc<Peer>> {
-        self.table.lock().get(link)?.peer.clone()
-    }
-
     /// Asks the next peer in turn. True: it is a REP, and the number went along.
     fn ask(&self, id: &[u8; 8], out: &Outgoing<'_>) -> Result<(LinkId, bool), SendError> {
         let only_reps = self

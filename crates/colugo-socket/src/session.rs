@@ -87,7 +87,9 @@ impl Session {
         buf: BytesMut,
         sent_before: u64,
     ) -> Self {
-        let flow = Arc::new(Flow::default());
+        let flow = link.flow.clone();
+        // What earlier connections of this link brought may fill the inbox still.
+        let fills = matches!(core.sink, Sink::Inbox(_));
         // Before 3.1 there are no PINGs, and some implementations end a connection on a command they do not know.
         let heartbeat = core.options.heartbeat.filter(|_| peer.minor() >= 1);
         let pulse = Pulse::new(Instant::now(), heartbeat, peer.is_colugo(), sent_before);
@@ -110,7 +112,7 @@ impl Session {
             last_read_ns: 0,
             awake_until_ns: 0,
             busy: false,
-            paused: false,
+            paused: fills,
             want_write: false,
             closing: false,
             why: None,

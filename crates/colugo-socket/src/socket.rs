@@ -146,9 +146,9 @@ impl<K: Kind> Socket<K> {
         if self.core.is_dialling(&endpoint) {
             return Ok(());
         }
-        let link = self.core.new_link(true);
         let stop = Arc::new(AtomicBool::new(false));
-        let dialled = Dialled::new(&self.core, &link);
+        let dialled = Dialled::new(&self.core);
+        let link = dialled.link();
         let task = dial(dialled, endpoint.clone(), stop.clone());
         let task = self.core.handle.spawn(task);
         self.core

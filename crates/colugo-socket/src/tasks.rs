@@ -1,6 +1,6 @@
 //! The tasks of a socket, listening, dialling and accepted connections, and how they end.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 use crate::core::{Core, Sink};
+use crate::dial::DialledLink;
 use crate::endpoint::Endpoint;
 use crate::event::{DownReason, SocketEvent};
 use crate::gate::lock;
-use crate::link::{CLOSE, Link, Pushed};
+use crate::link::{CLOSE, Pushed};
 use crate::listen::Listening;
 use crate::message::LinkId;
 use crate::runtime::Runtime;
@@ -22,14 +23,14 @@ use crate::runtime::Runtime;
 pub(crate) struct Tasks {
     listeners: Vec<Listening>,
     dialers: Vec<Dialer>,
-    accepted: HashMap<LinkId, AbortHandle>,
+    accepted: BTreeMap<LinkId, AbortHandle>,
     /// Dialers that were told to stop, and may not have done so yet.
     leaving: Vec<AbortHandle>,
 }
 
 struct Dialer {
     endpoint: Endpoint,
-    link: Arc<Link>,
+    link: DialledLink,
     stop: Arc<AtomicBool>,
     task: AbortHandle,
 }
@@ -61,7 +62,7 @@ impl Core {
     pub(crate) fn add_dialer(
         &self,
         endpoint: Endpoint,
-        link: Arc<Link>,
+        link: DialledLink,
         stop: Arc<AtomicBool>,
         task: AbortHandle,
     ) {
@@ -108,19 +109,20 @@ impl Core {
         tasks.leaving.push(dialer.task.clone());
         drop(tasks);
         dialer.stop.store(true, Ordering::SeqCst);
+        let link = dialer.link.now();
         let mut up = false;
-        if let Some(slot) = self.table.lock().get(dialer.link.id) {
+        if let Some(slot) = self.table.lock().get(link.id) {
             up = slot.peer.is_some();
             slot.leaving = true;
             slot.outbox.takes = false;
         }
         let linger = self.options.linger;
-        if linger.is_zero() || (!up && dialer.link.is_drained()) {
+        if linger.is_zero() || (!up && link.is_drained()) {
             dialer.task.abort();
             return true;
         }
         // Also when it is just shaking hands: the connection looks at `stop` once it is up.
-        dialer.link.signal(CLOSE);
+        link.signal(CLOSE);
         self.handle.spawn(async move {
             tokio::time::sleep(linger).await;
             dialer.task.abort();
@@ -159,8 +161,9 @@ impl Core {
             .map(|(link, _)| link.clone())
             .collect();
         for dialer in &tasks.dialers {
-            let connected = up.iter().any(|l| l.id == dialer.link.id);
-            if !connected && dialer.link.is_drained() {
+            let link = dialer.link.now();
+            let connected = up.iter().any(|l| l.id == link.id);
+            if !connected && link.is_drained() {
                 dialer.task.abort();
             }
         }

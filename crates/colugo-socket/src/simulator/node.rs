@@ -214,7 +214,9 @@ impl Node {
     pub(super) fn dialled(&self, link: LinkId) -> bool {
         let mut table = self.core().table.lock();
         table.get(link).is_some_and(|slot| {
-            slot.link.persistent || slot.peer.as_ref().is_some_and(|peer| peer.outgoing())
+            // Each of a ROUTER's links has one connection.
+            !self.core().is_router()
+                && (slot.link.persistent || slot.peer.as_ref().is_some_and(|peer| peer.outgoing()))
         })
     }
 

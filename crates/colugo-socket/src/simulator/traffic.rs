@@ -216,8 +216,6 @@ impl World {
                 Some((asker, question)) if asker == life && question < node.next_number => {
                     self.history.took(life, link, from, number)
                 }
-                // A ROUTER that dials answers a link, and that may lead to the asker's successor by the time it has taken the question.
-                Some((asker, _)) if asker.0 == life.0 && asker.1 < life.1 => Ok(()),
                 other => Err(format!(
                     "{life:?} got the answer {number} of {from:?}, which is for {other:?}"
                 )),
