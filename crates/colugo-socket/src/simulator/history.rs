@@ -316,6 +316,13 @@ impl History {
         self.arrived.contains(&(from, number, Some(who)))
     }
 
+    /// For how many subscribers a publication was dropped, and counted.
+    pub(super) fn dropped(&self, who: Life, number: u32) -> usize {
+        let sender = self.senders.get(&who);
+        let publication = sender.and_then(|sender| sender.published.get(number as usize));
+        publication.map_or(0, |publication| publication.dropped as usize)
+    }
+
     /// Whether everything a sender accepted has arrived, as far as its links have lasted.
     pub(super) fn all_arrived(&self, who: Life, since: u32) -> bool {
         self.senders.get(&who).is_none_or(|sender| {

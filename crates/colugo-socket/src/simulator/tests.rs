@@ -128,7 +128,7 @@ fn a_hole_in_a_connection_is_found() {
             "says why not",
             "never went down",
             "has arrived",
-            "has not heard",
+            "have not heard",
         ],
     );
 }
