@@ -324,7 +324,13 @@ impl Parser {
                 let len = topic.len();
                 return self.subscription(span, len, false);
             }
-            Command::Stamp(stamp) if self.peer.is_colugo() => self.stamp(&stamp),
+            // Publishers stamp; what comes to one is subscriptions, which nobody numbers.
+            Command::Stamp(stamp)
+                if self.peer.is_colugo()
+                    && !matches!(self.core.kind, SocketType::Pub | SocketType::XPub) =>
+            {
+                self.stamp(&stamp);
+            }
             Command::Error { reason } => {
                 return Err(Fault::Error(
                     String::from_utf8_lossy(reason).escape_debug().to_string(),

@@ -6,7 +6,7 @@ use proptest::sample::Index;
 
 use super::*;
 
-const PAIRS: [(SocketType, SocketType); 8] = [
+const PAIRS: [(SocketType, SocketType); 11] = [
     (SocketType::Pub, SocketType::Sub),
     (SocketType::Sub, SocketType::Pub),
     (SocketType::Pull, SocketType::Push),
@@ -15,6 +15,9 @@ const PAIRS: [(SocketType, SocketType); 8] = [
     (SocketType::Dealer, SocketType::Router),
     (SocketType::Rep, SocketType::Req),
     (SocketType::Req, SocketType::Rep),
+    (SocketType::XPub, SocketType::XSub),
+    (SocketType::XSub, SocketType::XPub),
+    (SocketType::Pair, SocketType::Pair),
 ];
 
 fn octets(max: usize) -> impl Strategy<Value = Vec<u8>> {
@@ -154,6 +157,31 @@ fn a_command_of_ours_within_a_message_is_counted_and_not_handed_on() {
         assert_eq!(output, [message.clone(), after.clone()]);
         assert_eq!((state.counts, result), ([0, 1, 0, 0], Ok(())));
     }
+}
+
+#[test]
+fn a_publisher_takes_no_stamps() {
+    let setup = Setup {
+        ours: SocketType::XPub,
+        theirs: SocketType::XSub,
+        colugo: true,
+        handler: false,
+        topics: Vec::new(),
+        max_message: 700,
+    };
+    let mut stream = Vec::new();
+    Stamp {
+        seq: 7,
+        time_ns: 1,
+        ..Stamp::default()
+    }
+    .encode(&mut stream);
+    // A cancel of nothing is not handed up; numbers would have counted it or not, as reads fall.
+    stream.extend_from_slice(b"\x00\x02\x00a\x00\x01x");
+    let whole = run(&setup, [&stream[..]]);
+    assert_eq!(whole.0, [Output::Message(vec!["x".into()], None)]);
+    assert_eq!(whole.1.counts, [0, 1, 0, 0]);
+    assert_eq!(run(&setup, stream.chunks(1)), whole);
 }
 
 proptest! {
