@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -21,6 +21,9 @@ const LOOKS: usize = 40;
 const YIELDS: usize = 4;
 /// Pause between looks for links that have gone idle.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// So many links in a row are written by their sender, if each follows the one before within this time.
+const KICKS_IN_A_ROW: u32 = 16;
+const KICK_PAUSE_NS: u64 = 20_000;
 /// Enough for one write.
 const GATHER_OCTETS: usize = 256 << 10;
 
@@ -45,6 +48,9 @@ pub(crate) struct Flusher {
     awake: AtomicBool,
     task: WakerSlot,
     last_read_ns: AtomicU64,
+    /// When a sender last had something to write on a quiet link, and how many such times followed closely on each other.
+    kicked_ns: AtomicU64,
+    kicks: AtomicU32,
 }
 
 impl Flusher {
@@ -103,6 +109,21 @@ impl Flusher {
                 std::thread::yield_now();
             }
         }
+    }
+
+    /// Asked by a sender that could write by itself now: whether senders have had so much to write, on whatever links, that this thread had
+    /// better write for all of them.
+    pub(crate) fn is_busy(&self, now_ns: u64) -> bool {
+        // Two senders at once may miscount by one, which is no matter.
+        let before = self.kicked_ns.load(Ordering::Relaxed);
+        self.kicked_ns.store(now_ns, Ordering::Relaxed);
+        let kicks = if now_ns.saturating_sub(before) < KICK_PAUSE_NS {
+            self.kicks.load(Ordering::Relaxed).saturating_add(1)
+        } else {
+            0
+        };
+        self.kicks.store(kicks, Ordering::Relaxed);
+        kicks > KICKS_IN_A_ROW
     }
 
     /// Notes that the thread reads from a link now, and gives when it last did so before.

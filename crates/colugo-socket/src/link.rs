@@ -210,9 +210,10 @@ impl Link {
     /// Uses or hands on the writer's role. `alone`: the socket has no other peer to write to, so writing here is worth a thought.
     pub(crate) fn kick(self: &Arc<Self>, alone: bool, large: bool) {
         if alone && !runtime::on_data_thread() {
-            let idle_ns =
-                since_start_ns().saturating_sub(self.last_write_ns.load(Ordering::Relaxed));
-            if large || idle_ns > INLINE_PAUSE_NS {
+            let now = since_start_ns();
+            let idle_ns = now.saturating_sub(self.last_write_ns.load(Ordering::Relaxed));
+            let lone = idle_ns > INLINE_PAUSE_NS && !self.flusher.is_busy(now);
+            if large || lone {
                 if self.drain(1) {
                     self.flusher.mark(self.clone());
                 }
