@@ -23,7 +23,7 @@ const YIELDS: usize = 4;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// So many links in a row are written by their sender, if each follows the one before within this time.
 const KICKS_IN_A_ROW: u32 = 16;
-const KICK_PAUSE_NS: u64 = 20_000;
+const KICK_PAUSE_NS: u64 = 12_000;
 /// Enough for one write.
 const GATHER_OCTETS: usize = 256 << 10;
 
