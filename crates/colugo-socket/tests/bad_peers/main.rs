@@ -15,6 +15,7 @@ mod memory;
 mod raw;
 mod scripted;
 mod slow;
+mod subscriptions;
 mod target;
 mod traffic;
 

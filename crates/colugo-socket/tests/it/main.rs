@@ -4,6 +4,7 @@
 mod transport;
 
 mod bounds;
+mod compliance;
 mod identities;
 mod ipc;
 mod linger;

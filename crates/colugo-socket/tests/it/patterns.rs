@@ -1,5 +1,6 @@
 //! The socket patterns of RFC 28 to 30.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ over_every_transport! {
     a_router_answers_by_identity
     a_handler_gets_messages_and_survives_its_panics
     futures_run_on_any_executor
+    a_flood_does_not_hide_a_quiet_sender
 }
 
 fn push_reaches_pull_in_order_and_large_messages_pass(at: Transport) {
@@ -202,5 +204,35 @@ fn futures_run_on_any_executor(at: Transport) {
     runtime.block_on(async move {
         push.close_async().await;
         drop(pull);
+    });
+}
+
+/// Fair queueing: who sends much has no more than its share of the inbox.
+fn a_flood_does_not_hide_a_quiet_sender(at: Transport) {
+    let pull = PullSocket::builder()
+        .receive_queue(10, 1 << 20)
+        .build()
+        .unwrap();
+    let endpoint = pull.bind(at.any()).unwrap();
+    let (loud, quiet) = (PushSocket::new().unwrap(), PushSocket::new().unwrap());
+    loud.connect(&endpoint).unwrap();
+    quiet.connect(&endpoint).unwrap();
+    assert!(pull.wait_for_peers(2, PATIENCE));
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Relaxed) {
+                let _ = loud.try_send(&[7; 1000]);
+            }
+        });
+        for round in 0..20u8 {
+            quiet.send(&[round]).unwrap();
+            // Its own share, and one read, is all that can be before it; and as much again that was there already.
+            let is_it = |_: &i32| pull.recv_timeout(PATIENCE).unwrap().payload()[..] == [round];
+            let found = (0..2000).find(is_it);
+            done.store(found.is_none(), Relaxed);
+            assert!(found.is_some(), "round {round}");
+        }
+        done.store(true, Relaxed);
     });
 }
