@@ -1,5 +1,5 @@
-//! ZeroMQ sockets in safe Rust, without libzmq: PUB, SUB, REQ, REP, DEALER, ROUTER, PUSH, PULL over TCP, ipc and inproc,
-//! for ZMTP 3.0 and 3.1 peers.
+//! ZeroMQ sockets in safe Rust, without libzmq: PUB, SUB, XPUB, XSUB, REQ, REP, DEALER, ROUTER, PUSH, PULL and PAIR over TCP, ipc and
+//! inproc, for ZMTP 3.0 and 3.1 peers; and [proxies](proxy) between them.
 //!
 //! ```
 //! use colugo_socket::{PubSocket, SubSocket};
