@@ -6,7 +6,7 @@ use super::super::case::{Case, Step, listens};
 use super::super::fact::Fact::{Closes, ClosesAtDeadline, StaysOpen, Tells};
 use super::super::target::Kind::Pull;
 use super::delivers;
-use crate::wire::{GREETING, frame, greeting, ready};
+use crate::wire::{COMMAND, GREETING, frame, greeting, ready};
 
 /// For handshakes that are to run into it.
 const DEADLINE: Duration = Duration::from_millis(500);
@@ -214,9 +214,9 @@ fn slow() -> Vec<Case> {
         .both([ClosesAtDeadline]),
         slow(
             "drips",
-            "sends its greeting an octet every 20 ms: the deadline is not extended by what comes",
+            "sends a greeting and a long READY, an octet every 20 ms: the deadline is not extended by what comes",
         )
-        .steps([Step::Drip(greeting(1))])
+        .steps([Step::Drip([greeting(1), frame(COMMAND, &[0; 8000])].concat())])
         .both([ClosesAtDeadline]),
         slow(
             "hangs_up_within_its_greeting",
