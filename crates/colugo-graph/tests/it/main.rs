@@ -4,6 +4,7 @@ mod directory;
 mod duplicates;
 mod fixed_peers;
 mod joining;
+mod lateness;
 mod leaving;
 mod many;
 mod messages;
