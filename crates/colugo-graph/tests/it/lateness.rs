@@ -9,6 +9,7 @@ use colugo_graph::{
 use crate::net::{MS, SEC};
 
 /// How long a peer that says nothing is taken for alive by a brain that is run so late each time.
+#[allow(clippy::disallowed_methods)] // there is no other way to get a first Instant
 fn patience(late: Duration) -> Duration {
     let start = Instant::now();
     let config = Config {
