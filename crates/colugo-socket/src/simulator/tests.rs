@@ -34,8 +34,8 @@ fn one_seed() {
     }
 }
 
-fn quarter(number: u64) {
-    let each = SEEDS / 4;
+fn eighth(number: u64) {
+    let each = SEEDS / 8;
     let mut messages = 0;
     let mut losses = 0;
     for seed in number * each..(number + 1) * each {
@@ -52,23 +52,43 @@ fn quarter(number: u64) {
 }
 
 #[test]
-fn nothing_is_lost_uncounted_first_quarter() {
-    quarter(0);
+fn nothing_is_lost_uncounted_first_eighth() {
+    eighth(0);
 }
 
 #[test]
-fn nothing_is_lost_uncounted_second_quarter() {
-    quarter(1);
+fn nothing_is_lost_uncounted_second_eighth() {
+    eighth(1);
 }
 
 #[test]
-fn nothing_is_lost_uncounted_third_quarter() {
-    quarter(2);
+fn nothing_is_lost_uncounted_third_eighth() {
+    eighth(2);
 }
 
 #[test]
-fn nothing_is_lost_uncounted_fourth_quarter() {
-    quarter(3);
+fn nothing_is_lost_uncounted_fourth_eighth() {
+    eighth(3);
+}
+
+#[test]
+fn nothing_is_lost_uncounted_fifth_eighth() {
+    eighth(4);
+}
+
+#[test]
+fn nothing_is_lost_uncounted_sixth_eighth() {
+    eighth(5);
+}
+
+#[test]
+fn nothing_is_lost_uncounted_seventh_eighth() {
+    eighth(6);
+}
+
+#[test]
+fn nothing_is_lost_uncounted_eighth_eighth() {
+    eighth(7);
 }
 
 #[test]

@@ -442,6 +442,9 @@ impl World {
             node.slow_until = Instant::now();
         }
         let began = Instant::now();
+        // Whoever was cut off a moment ago is to notice first.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        self.tick()?;
         while let Some(missing) = self.missing() {
             if began.elapsed() > FLOWS_AFTER {
                 let connections = self.network.connections();
