@@ -55,6 +55,8 @@ fn compile(folders: &Folders, folder: &Path) -> Result<PathBuf, Error> {
         .arg("--message-format=json-render-diagnostics")
         .env("RUSTFLAGS", "--cfg fuzzing -C instrument-coverage")
         .env("CARGO_TARGET_DIR", folder)
+        // Build scripts have counters too, and would write beside their sources.
+        .env("LLVM_PROFILE_FILE", folder.join("build-%p.profraw"))
         .limit(BUILD)
         .output()?;
     let mut programs = messages.lines().filter_map(|line| {
