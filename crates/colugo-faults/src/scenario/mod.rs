@@ -110,8 +110,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ),
     scenario(
         "mute",
-        "F4: ROUNDS real clients come while 1,000 connections say nothing",
-        (200, 1),
+        "F4: ROUNDS real clients come within SECS while 1,000 connections say nothing",
+        (200, 12),
         mute::run,
     ),
 ];

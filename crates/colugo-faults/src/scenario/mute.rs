@@ -28,8 +28,11 @@ pub(super) fn run(plan: &Plan) -> Option<Report> {
     let crowd = Crowd::gather((Ipv4Addr::LOCALHOST, port.unwrap_or(0)).into());
     publisher.flow(1000, 100);
     let (mut connected, mut heard) = (Spread::default(), Spread::default());
+    // So that the crowd is cut off for its silence, and comes again, meanwhile.
+    let pause = Duration::from_secs(plan.secs.into()) / plan.rounds;
     for round in 0..plan.rounds {
         progress.at(round, plan.rounds);
+        std::thread::sleep(pause);
         let client = SubSocket::new().unwrap_or_else(|error| panic!("{error}"));
         assert!(client.subscribe("").is_ok());
         let began = Instant::now();
