@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use colugo_socket::{PubSocket, PullSocket, RepSocket};
+use serde_json::json;
 
 use crate::actor::Actor;
 use crate::parcel::now_ns;
@@ -133,7 +134,11 @@ fn meet((name, stand, speaks_of): Stranger, hold: Duration) -> Found {
 
 fn publisher(at: &str) -> Actor {
     let mut publisher = Actor::start("publisher", colugo("pub"));
-    publisher.bind(at);
+    // Who was there before may still be letting go of the port.
+    let bind = json!({"do": "bind", "to": at});
+    colugo_testkit::wait_until("the port to be free", || {
+        publisher.try_ask(bind.clone()).ok()
+    });
     publisher.flow(1000, 100);
     publisher
 }
