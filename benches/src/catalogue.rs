@@ -2,11 +2,11 @@
 
 use crate::harness::Part;
 use crate::suite::{Contender, Suite, Trial};
-use crate::{beside, calls, flood, memory, paced, sending, streams, times, topics};
+use crate::{beside, calls, flood, memory, memory_peers, paced, sending, streams, times, topics};
 
 /// Every row there is.
 pub fn suites() -> Vec<Suite> {
-    vec![
+    let mut all = vec![
         streams::pubsub_64(),
         streams::pubsub_1k(),
         streams::pubsub_large(65_536),
@@ -28,7 +28,9 @@ pub fn suites() -> Vec<Suite> {
         streams::stats(),
         times::times(),
         times::repeater(),
-    ]
+    ];
+    all.extend(memory_peers::suites());
+    all
 }
 
 /// One of a group, between two processes.

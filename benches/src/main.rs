@@ -14,6 +14,7 @@ mod harness;
 mod lent;
 mod machine;
 mod memory;
+mod memory_peers;
 mod node_side;
 mod options;
 mod paced;

@@ -1,8 +1,8 @@
 //! What a measuring process can be started as. Knows the sides and the loads, and nothing of rows.
 
 use crate::{
-    bare, beside, discovery_side, flood, memory, node_side, paced, sending, socket_side, tcp_side,
-    topics, zmq_side,
+    bare, beside, discovery_side, flood, memory, memory_peers, node_side, paced, sending,
+    socket_side, tcp_side, topics, zmq_side,
 };
 
 /// Plays the role called `name` until it is done. Never comes back.
@@ -19,6 +19,7 @@ pub fn play(name: &str, args: &[String]) -> ! {
         beside::ROLES,
         topics::ROLES,
         memory::ROLES,
+        memory_peers::ROLES,
         bare::ROLES,
     ];
     kit::play(&known.concat(), name, args)
