@@ -11,7 +11,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::batch::{Batch, Cursor};
-use crate::clock::since_start_ns;
 use crate::error::RecvError;
 use crate::gate::lock;
 use crate::message::Message;
@@ -42,18 +41,12 @@ pub struct Inbox {
     waiting: AtomicUsize,
     /// The last batch taken had many messages.
     many: AtomicBool,
-    /// The last two wake-ups were close to each other, and what was looked for since came: there is probably more to come.
-    burst: AtomicBool,
-    /// When a consumer was woken last.
-    woken_ns: AtomicU64,
     pub(crate) losses: Losses,
 }
 
 /// From so many messages in a batch on it is part of a stream, and the next one is looked for so often before the consumer sleeps.
 const MANY: usize = 4;
 const LOOKS: usize = 32;
-/// Two wake-ups are close to each other if no more than this lies between them.
-const BURST_NS: u64 = 50_000;
 
 type Notify = Box<dyn Fn() + Send + Sync>;
 
@@ -105,8 +98,6 @@ impl Inbox {
             notify: OnceLock::new(),
             waiting: AtomicUsize::new(0),
             many: AtomicBool::new(false),
-            burst: AtomicBool::new(false),
-            woken_ns: AtomicU64::new(0),
             losses: Losses::default(),
         }
     }
@@ -313,14 +304,10 @@ impl Inbox {
             if runtime::on_data_thread() {
                 return Err(RecvError::WouldDeadlock);
             }
-            let many = self.many.swap(false, Ordering::Relaxed);
-            if (many || self.burst.load(Ordering::Relaxed)) && self.look_again() {
+            if self.many.swap(false, Ordering::Relaxed) && self.look_again() {
                 continue;
             }
             self.sleep(deadline)?;
-            let now = since_start_ns();
-            let close = now.saturating_sub(self.woken_ns.swap(now, Ordering::Relaxed)) < BURST_NS;
-            self.burst.store(close, Ordering::Relaxed);
         }
     }
 

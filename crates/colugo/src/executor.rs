@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -133,38 +133,6 @@ impl Drop for InlineGuard {
     }
 }
 
-/// Whether callbacks become due so close to each other that the thread looks for the next one instead of sleeping: to wake it costs more than
-/// most callbacks.
-#[derive(Debug, Default)]
-struct Burst {
-    on: bool,
-    woken: Option<Instant>,
-}
-
-impl Burst {
-    /// Two wake-ups are close if no more than this lies between them.
-    const CLOSE: Duration = Duration::from_micros(50);
-    /// Looks before the thread sleeps after all; the processor is given away before each.
-    const LOOKS: usize = 32;
-
-    fn is_on(&self) -> bool {
-        self.on
-    }
-
-    fn woken(&mut self, now: Instant) {
-        let before = self.woken.replace(now);
-        self.on = before.is_some_and(|before| now.saturating_duration_since(before) < Self::CLOSE);
-    }
-
-    /// Looks for a while; the burst is over if there is nothing.
-    fn look(&mut self, is_there: impl Fn() -> bool) {
-        self.on = (0..Self::LOOKS).any(|_| {
-            std::thread::yield_now();
-            is_there()
-        });
-    }
-}
-
 /// Why `run` came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -181,8 +149,6 @@ pub(crate) struct Executor {
     state: Mutex<State>,
     wake: Condvar,
     in_turn: AtomicBool,
-    /// Counts what was pushed, for who looks without the lock.
-    pushed: AtomicU32,
 }
 
 #[derive(Debug, Default)]
@@ -204,7 +170,6 @@ impl Executor {
             state: Mutex::default(),
             wake: Condvar::new(),
             in_turn: AtomicBool::new(false),
-            pushed: AtomicU32::new(0),
         })
     }
 
@@ -227,7 +192,6 @@ impl Executor {
             return;
         }
         state.ready.push_back((task, now));
-        self.pushed.fetch_add(1, Ordering::Release);
         self.wake(state, now);
     }
 
@@ -296,7 +260,6 @@ impl Executor {
     }
 
     fn run_loop(self: &Arc<Self>, deadline: Option<Instant>) -> Ended {
-        let mut burst = Burst::default();
         let mut state = lock(&self.state);
         loop {
             let now = Instant::now();
@@ -331,13 +294,6 @@ impl Executor {
             if deadline.is_some_and(|deadline| now >= deadline) {
                 return Ended::Deadline;
             }
-            if burst.is_on() {
-                let seen = self.pushed.load(Ordering::Acquire);
-                drop(state);
-                burst.look(|| self.pushed.load(Ordering::Acquire) != seen);
-                state = lock(&self.state);
-                continue;
-            }
             state.idle = true;
             state = match until {
                 None => self
@@ -353,7 +309,6 @@ impl Executor {
                 }
             };
             state.idle = false;
-            burst.woken(Instant::now());
         }
     }
 
