@@ -47,7 +47,6 @@ pub(crate) struct Flusher {
     /// Set from the first mark until the task has found nothing more: a sender in between need not wake it.
     awake: AtomicBool,
     task: WakerSlot,
-    last_read_ns: AtomicU64,
     /// When a sender last had something to write on a quiet link, and how many such times followed closely on each other.
     kicked_ns: AtomicU64,
     kicks: AtomicU32,
@@ -124,11 +123,6 @@ impl Flusher {
         };
         self.kicks.store(kicks, Ordering::Relaxed);
         kicks > KICKS_IN_A_ROW
-    }
-
-    /// Notes that the thread reads from a link now, and gives when it last did so before.
-    pub(crate) fn note_read(&self, now_ns: u64) -> u64 {
-        self.last_read_ns.swap(now_ns, Ordering::Relaxed)
     }
 
     /// Has the link's buffers taken away once it is idle.

@@ -21,10 +21,6 @@ use crate::simulator;
 use crate::stamping::SendClock;
 use crate::stats::Sent;
 
-/// A message of so many octets for so many peers is framed once for all of them.
-const FRAME_ONCE_FROM: usize = 512;
-const FRAME_ONCE_PEERS: usize = 4;
-
 /// A sender that drops so many messages in a row gives its processor away once: the writer may need it.
 const YIELD_AFTER_DROPS: u32 = 64;
 
@@ -370,17 +366,14 @@ impl Core {
     }
 }
 
-/// A message of one frame that several peers get, as octets that their queues share; `None` where a copy for each costs less.
+/// A large message that is not ours to share, framed once for several peers. Small ones are copied into each queue: that costs less than to
+/// write many pieces.
 #[inline]
 fn frame_once(peers: usize, out: &Outgoing<'_>) -> Option<Bytes> {
-    let body = match out {
-        Outgoing::Slice(slice) => slice,
-        Outgoing::Owned(bytes) if bytes.len() < SHARE_FROM => &bytes[..],
-        _ => return None,
-    };
-    let shares = peers >= FRAME_ONCE_PEERS && body.len() >= FRAME_ONCE_FROM
-        || peers > 1 && body.len() >= SHARE_FROM;
-    shares.then(|| frame(body))
+    match out {
+        Outgoing::Slice(slice) if peers > 1 && slice.len() >= SHARE_FROM => Some(frame(slice)),
+        _ => None,
+    }
 }
 
 #[cold]

@@ -37,9 +37,6 @@ const YIELDS: usize = 4;
 /// Two reads are close if no more than this lies between them; then the task stays awake for so long after the second.
 const CLOSE_NS: u64 = 150_000;
 const AWAKE_NS: u64 = 60_000;
-/// The same of reads from different links, when many have something to say at the same time.
-const BURST_NS: u64 = 30_000;
-const BURST_AWAKE_NS: u64 = 15_000;
 /// Reads before the other tasks of the thread get their turn, and octets: who sends large messages must not hold up who sends small ones.
 const READS_IN_A_ROW: usize = 8;
 const OCTETS_IN_A_ROW: usize = 256 << 10;
@@ -411,14 +408,7 @@ impl Session {
         let now = since_start_ns();
         let close = now.saturating_sub(self.last_read_ns) < CLOSE_NS;
         self.last_read_ns = now;
-        let close_to_another = now.saturating_sub(self.core.flusher.note_read(now)) < BURST_NS;
-        self.awake_until_ns = if close {
-            now + AWAKE_NS
-        } else if close_to_another {
-            now + BURST_AWAKE_NS
-        } else {
-            0
-        };
+        self.awake_until_ns = if close { now + AWAKE_NS } else { 0 };
         self.read_total = self.read_total.wrapping_add(n);
         if n >= room {
             self.read_size = (self.read_size * 2).min(READ_MAX);

@@ -9,7 +9,7 @@ use crate::pong;
 use crate::stream::WriteHalf;
 
 /// Pieces per system call at most.
-const SLICES: usize = 256;
+const SLICES: usize = 64;
 /// Octets of one system call at most: a thread that writes 64 MiB in one call can't be interrupted for that long.
 const CALL_OCTETS: usize = 256 << 10;
 /// Octets that the data thread writes for one link before others have their turn.
