@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
+use crate::clock::since_start_ns;
 use crate::gate::{WakerSlot, lock};
 use crate::link::Link;
 
@@ -21,6 +22,8 @@ const LOOKS: usize = 40;
 const YIELDS: usize = 4;
 /// Pause between looks for links that have gone idle.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Nor for longer than this, where other threads keep the processor.
+const GATHER_NS: u64 = 100_000;
 /// So many links in a row are written by their sender, if each follows the one before within this time.
 const KICKS_IN_A_ROW: u32 = 16;
 const KICK_PAUSE_NS: u64 = 12_000;
@@ -91,7 +94,7 @@ impl Flusher {
         if !links.iter().any(|link| link.is_streaming()) {
             return;
         }
-        let mut before = 0;
+        let (mut before, start) = (0, since_start_ns());
         for _ in 0..LOOKS {
             let (mut queued, mut enough) = (0, false);
             for link in &links {
@@ -100,7 +103,7 @@ impl Flusher {
                 enough |= octets >= GATHER_OCTETS;
             }
             // Less than before: the sender writes by itself, and is still at it.
-            if enough || queued == before {
+            if enough || queued == before || since_start_ns().saturating_sub(start) > GATHER_NS {
                 return;
             }
             before = queued;

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::batch::{Batch, Cursor};
+use crate::clock::since_start_ns;
 use crate::error::RecvError;
 use crate::gate::lock;
 use crate::message::Message;
@@ -47,6 +48,8 @@ pub struct Inbox {
 /// From so many messages in a batch on it is part of a stream, and the next one is looked for so often before the consumer sleeps.
 const MANY: usize = 4;
 const LOOKS: usize = 32;
+/// Nor for longer than this: where other threads want the processor, a look takes as long as they do.
+const LOOK_NS: u64 = 20_000;
 
 type Notify = Box<dyn Fn() + Send + Sync>;
 
@@ -313,10 +316,14 @@ impl Inbox {
 
     /// In a stream, waits a little without sleeping: to be woken costs the data thread more than a batch does.
     fn look_again(&self) -> bool {
+        let start = since_start_ns();
         for _ in 0..LOOKS {
             std::thread::yield_now();
             if self.waiting.load(Ordering::Acquire) > 0 {
                 return true;
+            }
+            if since_start_ns().saturating_sub(start) > LOOK_NS {
+                return false;
             }
         }
         false

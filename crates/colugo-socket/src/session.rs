@@ -34,6 +34,8 @@ const COOL_AFTER: Duration = Duration::from_secs(1);
 const MANY: usize = 4;
 /// How often the processor is given away meanwhile: half a microsecond each when it is idle.
 const YIELDS: usize = 4;
+/// Nor for longer than this: who else wants the processor may keep it for long.
+const GATHER_NS: u64 = 5_000;
 /// Two reads are close if no more than this lies between them; then the task stays awake for so long after the second.
 const CLOSE_NS: u64 = 150_000;
 const AWAKE_NS: u64 = 60_000;
@@ -257,8 +259,12 @@ impl Session {
     /// costs hardly more than one of five, and a sender that wakes nobody saves time as well.
     fn gather(&self) {
         self.core.flusher.flush();
+        let start = since_start_ns();
         for _ in 0..YIELDS {
             std::thread::yield_now();
+            if since_start_ns().saturating_sub(start) > GATHER_NS {
+                break;
+            }
         }
     }
 
