@@ -111,7 +111,7 @@ impl Core {
         let stamped = self.options.stamped;
         let mut clock = SendClock::default();
         let mut sent = Sent::default();
-        let mut kicks = Kicks::default();
+        let mut kicks: Option<Kicks> = None;
         let mut slowed = Vec::new();
         let framed = frame_once(table.sessions, out);
         for slot in table.slots_mut() {
@@ -129,7 +129,7 @@ impl Core {
                 Pushed::Queued => sent.queued += 1,
                 pushed @ (Pushed::Writer | Pushed::Plenty) => {
                     sent.queued += 1;
-                    kicks.add(&slot.link, pushed);
+                    kicks.get_or_insert_default().add(&slot.link, pushed);
                 }
                 Pushed::Full => {
                     sent.dropped += 1;
@@ -146,7 +146,9 @@ impl Core {
             self.table.stuff(&table, sent.dropped);
         }
         drop(table);
-        kicks.kick(alone, out);
+        if let Some(kicks) = kicks {
+            kicks.kick(alone, out);
+        }
         for link in slowed {
             link.signal(SLOW);
         }

@@ -20,7 +20,7 @@ use crate::handle_options::{HandleOptions, handle_options};
 use crate::peer::Peer;
 use crate::stats::Stats;
 use crate::sync::block_on;
-use crate::transport::{LinkObserver, Receive, Receiver};
+use crate::transport::{LinkObserver, Packed, Receive, Receiver};
 
 /// Makes a [`Publisher`]: from [`Node::publisher`](crate::Node::publisher).
 pub struct PublisherBuilder<T: ?Sized = [u8]> {
@@ -202,8 +202,10 @@ impl<T: ?Sized> Publisher<T> {
         let Some(socket) = handle.socket() else {
             return Err(SendError::Closed);
         };
-        match socket.send(message) {
-            Ok(sent) => {
+        let mut sent = Packed::default();
+        match socket.send(message, &mut sent) {
+            Ok(()) => {
+                let sent = sent.sent();
                 if sent.dropped > 0 {
                     self.core.note_dropped(sent.dropped);
                 }

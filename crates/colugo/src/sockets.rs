@@ -10,13 +10,15 @@ use bytes::Bytes;
 use colugo_graph::NodeId;
 use colugo_socket::{
     BindError, Builder, ConnectError, DownReason, Handler, LinkId, MessageRef, Outgoing, Overflow,
-    Peer as RawPeer, SendError, Sent, Socket, SocketEvent, kind,
+    Peer as RawPeer, SendError, Socket, SocketEvent, kind,
 };
 
 use crate::error::BuildError;
 use crate::peer::Peer;
 use crate::stats::Stats;
-use crate::transport::{DataSocket, LinkObserver, Receive, Receiver, Role, SocketSpec, Trouble};
+use crate::transport::{
+    DataSocket, LinkObserver, Packed, Receive, Receiver, Role, SocketSpec, Trouble,
+};
 
 const NODE: &str = "X-Colugo-Node";
 const TOPIC: &str = "X-Colugo-Topic";
@@ -207,8 +209,9 @@ impl DataSocket for Open<kind::Pub> {
     shared!();
 
     #[inline]
-    fn send(&self, message: &Outgoing<'_>) -> Result<Sent, Box<SendError>> {
-        self.0.publish(message).map_err(Box::new)
+    fn send(&self, message: &Outgoing<'_>, sent: &mut Packed) -> Result<(), Box<SendError>> {
+        *sent = Packed::new(self.0.publish(message)?);
+        Ok(())
     }
 
     fn send_to(&self, _: LinkId, _: &[&[u8]], _: Outgoing<'_>) -> Result<(), SendError> {
@@ -231,7 +234,7 @@ impl DataSocket for Open<kind::Pub> {
 /// The part of sockets that do not publish.
 macro_rules! no_publisher {
     () => {
-        fn send(&self, _: &Outgoing<'_>) -> Result<Sent, Box<SendError>> {
+        fn send(&self, _: &Outgoing<'_>, _: &mut Packed) -> Result<(), Box<SendError>> {
             Err(Box::new(SendError::NoPeer))
         }
 

@@ -150,6 +150,26 @@ pub(crate) trait Receiver: Send + 'static {
     fn batch_end(&mut self) {}
 }
 
+/// What became of a published message, as one number. A result that does not fit into a register is written in pieces and read as a whole,
+/// for which the processor waits as long as for half of the message.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Packed(u64);
+
+impl Packed {
+    #[inline]
+    pub(crate) fn new(sent: Sent) -> Self {
+        Self(u64::from(sent.queued) << 32 | u64::from(sent.dropped))
+    }
+
+    #[inline]
+    pub(crate) fn sent(self) -> Sent {
+        Sent {
+            queued: (self.0 >> 32) as u32,
+            dropped: self.0 as u32,
+        }
+    }
+}
+
 /// One ZeroMQ socket, real or not. All methods but `close` return at once, unless the overflow policy is to block.
 pub(crate) trait DataSocket: Send + Sync + Debug {
     /// Listens, and returns the endpoint with its real port.
@@ -160,8 +180,12 @@ pub(crate) trait DataSocket: Send + Sync + Debug {
     fn disconnect(&self, endpoint: &str);
     /// Ends a link at once, whatever is queued for it. An endpoint that is dialled is dialled again.
     fn hang_up(&self, link: LinkId);
-    /// The error is boxed so that the result fits into registers: it is made for each message.
-    fn send(&self, message: &Outgoing<'_>) -> Result<Sent, Box<colugo_socket::SendError>>;
+    /// Publishes. What became of the message is in `sent`, if it is no error.
+    fn send(
+        &self,
+        message: &Outgoing<'_>,
+        sent: &mut Packed,
+    ) -> Result<(), Box<colugo_socket::SendError>>;
     /// Sends to one link, `head` in front.
     fn send_to(
         &self,

@@ -17,7 +17,7 @@ use super::net::{Job, Shared, address_of, endpoint_of};
 use crate::peer::Peer;
 use crate::stats::Stats;
 use crate::sync::lock;
-use crate::transport::{DataSocket, Receive, Receiver, Role, SocketSpec, Trouble};
+use crate::transport::{DataSocket, Packed, Receive, Receiver, Role, SocketSpec, Trouble};
 
 const MAX_MESSAGE: usize = 64 << 20;
 
@@ -427,7 +427,7 @@ impl DataSocket for VirtualSocket {
         self.redial();
     }
 
-    fn send(&self, message: &Outgoing<'_>) -> Result<Sent, Box<SendError>> {
+    fn send(&self, message: &Outgoing<'_>, sent: &mut Packed) -> Result<(), Box<SendError>> {
         self.check(message)?;
         let frames = frames_of(&[], message.clone());
         let first = frames.first().cloned().unwrap_or_default();
@@ -451,7 +451,8 @@ impl DataSocket for VirtualSocket {
                 dropped += 1;
             }
         }
-        Ok(Sent { queued, dropped })
+        *sent = Packed::new(Sent { queued, dropped });
+        Ok(())
     }
 
     fn send_to(
