@@ -20,7 +20,7 @@ use crate::link::Link;
 use crate::message::Meta;
 use crate::options::{MAX_COMMAND, MAX_FRAMES};
 use crate::peer::Peer;
-use crate::spares::{RECYCLE_MAX, Spares};
+use crate::spares::{HUGE_FROM, RECYCLE_MAX, Spares};
 use crate::stamping;
 use crate::xpub::{CANCELS, SUBSCRIBES};
 
@@ -120,8 +120,8 @@ impl Parser {
 
     /// The buffer, with room for at least half of `room` octets.
     pub(crate) fn buffer(&mut self, room: usize) -> &mut BytesMut {
-        if self.missing > RECYCLE_MAX && self.buf.len() <= self.missing / 4 {
-            self.reuse_large();
+        if self.missing >= HUGE_FROM / 2 && self.buf.len() <= CARRY_BELOW {
+            self.reuse_huge();
         }
         let left = self.buf.capacity().saturating_sub(self.buf.len());
         if left < room / 2 {
@@ -145,19 +145,19 @@ impl Parser {
         self.lent = false;
     }
 
-    /// At the start of a large message: moves into the buffer of an earlier one.
-    fn reuse_large(&mut self) {
-        if !self.spares.has_large() {
+    /// At the start of a huge message: moves into the buffer of the one before.
+    fn reuse_huge(&mut self) {
+        if !self.spares.has_huge() {
             return;
         }
-        // A spare may be the rest of this very buffer: it is free when this is gone.
+        // The spare may be the rest of this very buffer: it is free when this is gone.
         let carried = BytesMut::from(&self.buf[..]);
         self.buf = carried;
         self.lent = false;
         let needed = self.buf.len().saturating_add(self.missing);
-        if let Some(mut large) = self.spares.large(needed) {
-            large.extend_from_slice(&self.buf);
-            self.buf = large;
+        if let Some(mut huge) = self.spares.huge(needed) {
+            huge.extend_from_slice(&self.buf);
+            self.buf = huge;
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use colugo_zmtp::Command;
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, Sleep};
@@ -23,6 +23,7 @@ use crate::options::{LEAVE_WAIT, MIN_INTERVAL, SLOW_FOR};
 use crate::parser::Parser;
 use crate::peer::Peer;
 use crate::pulse::{Act, Pulse};
+use crate::spares::RECYCLE_MAX;
 use crate::stream::ReadHalf;
 
 /// Smallest and largest read. A read that fills its buffer doubles the next one.
@@ -67,6 +68,8 @@ pub(crate) struct Session {
     slow: Option<(Pin<Box<Sleep>>, u64)>,
     last_read_ns: u64,
     awake_until_ns: u64,
+    /// The last octets read were of a large message.
+    after_large: bool,
     /// The last read brought many messages.
     busy: bool,
     paused: bool,
@@ -110,6 +113,7 @@ impl Session {
             slow: None,
             last_read_ns: 0,
             awake_until_ns: 0,
+            after_large: false,
             busy: false,
             paused: fills,
             want_write: false,
@@ -223,13 +227,11 @@ impl Session {
             if self.busy {
                 self.gather();
             }
-            let room = self
-                .read_size
-                .max(self.parser.missing().min(self.read_total.max(READ_MAX)))
-                .min(READ_LARGE);
+            let missing = self.parser.missing();
+            let (room, most) = self.room(missing);
             let buf = self.parser.buffer(room);
-            let before = buf.capacity() - buf.len();
-            let read = pin!(self.read.read_buf(buf)).poll(cx);
+            let before = (buf.capacity() - buf.len()).min(most);
+            let read = pin!(self.read.read_buf(&mut buf.limit(most))).poll(cx);
             let Poll::Ready(read) = read else {
                 self.busy = false;
                 self.arm_cooling(cx);
@@ -240,6 +242,7 @@ impl Session {
                 Ok(0) => return Poll::Ready(DownReason::Eof),
                 Ok(n) => {
                     self.adapt(n, before);
+                    self.after_large = missing > RECYCLE_MAX || (self.after_large && missing > 0);
                     octets += n;
                 }
                 Err(error) => return Poll::Ready(DownReason::Io(error.kind())),
@@ -253,6 +256,20 @@ impl Session {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Octets to have room for, and to read at most. A large message is read to its end and no further, and then a little of the next one:
+    /// if that is large too, it has a buffer of its own from the start, and little to move there.
+    fn room(&self, missing: usize) -> (usize, usize) {
+        if missing > RECYCLE_MAX {
+            let room = missing.min(self.read_total.max(READ_MAX));
+            (room.max(self.read_size), missing.min(READ_LARGE))
+        } else if self.after_large {
+            let little = missing.max(READ_MIN);
+            (little, little)
+        } else {
+            (missing.max(self.read_size), READ_LARGE)
+        }
     }
 
     /// While messages come many at a time: answers what was read, and lets more come before the next read. A read of a hundred messages

@@ -1,5 +1,5 @@
 //! `Spares`: buffers that were handed over to who received, to be read into again once nobody holds them. A fresh buffer costs the system
-//! a cleared page for each 4 KiB, which for a large message is more than the copy. Used by the parser of one connection.
+//! a cleared page for each 4 KiB, which for a very large message is more than the copy. Used by the parser of one connection.
 
 use std::collections::VecDeque;
 
@@ -9,29 +9,22 @@ use bytes::{Bytes, BytesMut};
 pub(crate) const RECYCLE_MAX: usize = 256 << 10;
 /// Small buffers that are kept. The oldest is tried only when there are so many: younger ones are probably still in use.
 const SMALL: usize = 3;
-/// Octets of large buffers that are kept; one is kept whatever it has.
-const LARGE_OCTETS: usize = 16 << 20;
+/// From here on the last buffer is kept. Allocators have those in between at hand themselves, and give such ones back to the system.
+pub(crate) const HUGE_FROM: usize = 16 << 20;
 
 #[derive(Debug, Default)]
 pub(crate) struct Spares {
     small: VecDeque<Bytes>,
-    large: VecDeque<Bytes>,
-    large_octets: usize,
+    huge: Option<Bytes>,
 }
 
 impl Spares {
     /// Remembers the first piece of a buffer that is handed over.
     pub(crate) fn keep(&mut self, piece: &Bytes) {
-        if piece.len() <= RECYCLE_MAX {
-            if self.small.len() < SMALL {
-                self.small.push_back(piece.clone());
-            }
-            return;
-        }
-        self.large_octets += piece.len();
-        self.large.push_back(piece.clone());
-        while self.large_octets > LARGE_OCTETS && self.large.len() > 1 {
-            self.pop_large();
+        if piece.len() >= HUGE_FROM {
+            self.huge = Some(piece.clone());
+        } else if piece.len() <= RECYCLE_MAX && self.small.len() < SMALL {
+            self.small.push_back(piece.clone());
         }
     }
 
@@ -43,24 +36,18 @@ impl Spares {
         empty(self.small.pop_front()?)
     }
 
-    pub(crate) fn has_large(&self) -> bool {
-        !self.large.is_empty()
+    pub(crate) fn has_huge(&self) -> bool {
+        self.huge.is_some()
     }
 
-    /// An empty buffer for `needed` octets, if the oldest large one is free and large enough.
-    pub(crate) fn large(&mut self, needed: usize) -> Option<BytesMut> {
-        let buffer = empty(self.pop_large()?)?;
+    /// An empty buffer for `needed` octets, if the last huge one is free and large enough.
+    pub(crate) fn huge(&mut self, needed: usize) -> Option<BytesMut> {
+        let buffer = empty(self.huge.take()?)?;
         (buffer.capacity() >= needed).then_some(buffer)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.small.is_empty() && self.large.is_empty()
-    }
-
-    fn pop_large(&mut self) -> Option<Bytes> {
-        let oldest = self.large.pop_front()?;
-        self.large_octets = self.large_octets.saturating_sub(oldest.len());
-        Some(oldest)
+        self.small.is_empty() && self.huge.is_none()
     }
 }
 
@@ -98,18 +85,23 @@ mod tests {
     }
 
     #[test]
-    fn large_buffers_are_bounded_in_octets_but_for_one() {
+    fn of_large_buffers_the_last_huge_one_comes_back() {
         let mut spares = Spares::default();
-        let len = LARGE_OCTETS / 2 + 1;
-        for _ in 0..4 {
-            spares.keep(&piece(len));
-        }
-        assert_eq!(spares.large.len(), 1);
+        spares.keep(&piece(HUGE_FROM - 1));
+        assert!(spares.is_empty(), "allocators keep these themselves");
+        spares.keep(&piece(HUGE_FROM));
         assert!(
-            spares.large(len + 1).is_none() && !spares.has_large(),
+            spares.huge(HUGE_FROM + 1).is_none() && !spares.has_huge(),
             "too small, and let go"
         );
-        spares.keep(&piece(LARGE_OCTETS * 2));
-        assert!(spares.large(LARGE_OCTETS * 2).is_some());
+        spares.keep(&piece(HUGE_FROM));
+        assert!(
+            spares
+                .huge(HUGE_FROM)
+                .is_some_and(|buffer| buffer.is_empty())
+        );
+        let held = piece(HUGE_FROM);
+        spares.keep(&held);
+        assert!(spares.huge(HUGE_FROM).is_none(), "somebody still reads it");
     }
 }
