@@ -221,7 +221,9 @@ pub(crate) async fn run_connection(
     let sent_before = link.sent.load(Ordering::Relaxed);
     let waiting = core.link_up(link, &peer, Writer::new(write), stamped);
     // From here on the session's drop takes the link down, however it ends.
-    let mut session = Session::new(core.clone(), link.clone(), peer, read, rest, sent_before);
+    let session = Session::new(core.clone(), link.clone(), peer, read, rest, sent_before);
+    // Apart, so that a connection that has not shaken hands, and may never do, has no room for it.
+    let mut session = Box::new(session);
     if waiting && link.drain(usize::MAX) {
         core.flusher.mark(link.clone());
     }
