@@ -3,7 +3,7 @@
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use colugo::{Event, LinkId, Network, Node, RequestError};
+use colugo::{Event, LinkId, MissedTicks, Network, Node, RequestError};
 
 use kit::Result;
 use kit::Role;
@@ -122,18 +122,26 @@ fn ask(spec: &Spec, link: &Link) -> Result<Report> {
         .with("others", f64::from(others)))
 }
 
-/// How late the ticks of a repeater are, and how many there are.
+/// How late the ticks of a repeater are, how many there are, and how many it says it left out.
 fn repeat(spec: &Spec, link: &Link) -> Result<Report> {
     let node = Node::builder("repeater").network(Network::Peers).build()?;
     let (sender, ticks) = channel();
+    let missed = if spec.flag("skip") {
+        MissedTicks::Skip
+    } else {
+        MissedTicks::Burst
+    };
     link.ready("")?;
     let (began, time) = (Instant::now(), ticking(spec)?);
-    let _repeater = node.repeater(TICK).on_tick(move || {
+    let repeater = node.repeater(TICK).missed(missed).on_tick(move || {
         let _ = sender.send(Instant::now());
     })?;
     node.run_for(time)?;
     let ticks: Vec<_> = ticks.try_iter().collect();
-    Ok(lateness(&ticks).with("amiss", amiss(&ticks, began, time)))
+    let left_out = repeater.stats().lost;
+    Ok(lateness(&ticks)
+        .with("amiss", amiss(&ticks, left_out, began, time))
+        .with("left_out", left_out as f64))
 }
 
 /// Ten times as long as other runs: what drifts or is left out adds up.
@@ -153,13 +161,13 @@ fn repeat_bare(spec: &Spec, link: &Link) -> Result<Report> {
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         ticks.push(Instant::now());
     }
-    Ok(lateness(&ticks).with("amiss", amiss(&ticks, start, time)))
+    Ok(lateness(&ticks).with("amiss", amiss(&ticks, 0, start, time)))
 }
 
-/// How many ticks there were too few or too many.
-fn amiss(ticks: &[Instant], began: Instant, time: Duration) -> f64 {
+/// How many ticks there were too few or too many, those counted as left out among them.
+fn amiss(ticks: &[Instant], left_out: u64, began: Instant, time: Duration) -> f64 {
     let came = ticks.iter().filter(|tick| **tick <= began + time).count();
-    (came as f64 - time.as_secs_f64() / TICK.as_secs_f64()).abs()
+    (came as f64 + left_out as f64 - time.as_secs_f64() / TICK.as_secs_f64()).abs()
 }
 
 /// Against a grid of 1 ms, laid so that the earliest ticks of all are on it: after the longest stretch of the millisecond without any.

@@ -74,6 +74,11 @@ pub fn repeater() -> Suite {
     Suite {
         contenders: vec![
             solo("ours", "", "node.repeat"),
+            Contender {
+                group: "skip",
+                label: String::new(),
+                trial: Trial::Solo(Part::new("node.repeat").set("skip", 1)),
+            },
             solo("theirs", "bare thread", "thread.repeat"),
         ],
         rows: vec![
@@ -87,12 +92,32 @@ pub fn repeater() -> Suite {
                 unit: "ticks",
                 ..row(
                     "repeater-ticks",
-                    "the same: ticks too few or too many in 10 s",
+                    "the same: ticks too few or too many in 10 s; both catch up with what they missed",
                     "amiss",
                 )
             }
             .must(2.0, 1.0)
             .absolute(),
+            Row {
+                unit: "ticks",
+                ..row(
+                    "repeater-skip",
+                    "with missed ticks skipped (the default): ticks and those counted as left out, too few or too many in 10 s",
+                    "amiss",
+                )
+            }
+            .between("skip", "theirs")
+            .must(2.0, 1.0)
+            .absolute(),
+            Row {
+                unit: "ticks",
+                ..row(
+                    "repeater-left-out",
+                    "the same: those left out, each for a time the machine stood still for two periods or more",
+                    "left_out",
+                )
+            }
+            .between("skip", "theirs"),
         ],
     }
 }
