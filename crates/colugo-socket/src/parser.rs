@@ -20,7 +20,7 @@ use crate::link::Link;
 use crate::message::Meta;
 use crate::options::{MAX_COMMAND, MAX_FRAMES};
 use crate::peer::Peer;
-use crate::spares::{HUGE_FROM, RECYCLE_MAX, Spares};
+use crate::spares::{LARGE_FROM, Spares};
 use crate::stamping;
 use crate::xpub::{CANCELS, SUBSCRIBES};
 
@@ -29,6 +29,9 @@ const COPY_BELOW: usize = 4096;
 
 /// Octets of an unfinished message that are copied into the next buffer at most.
 const CARRY_BELOW: usize = 16 << 10;
+
+/// A message that lacks more than this is read into a buffer of its own.
+pub(crate) const OWN_BUFFER: usize = 256 << 10;
 
 /// How a peer broke the protocol after the handshake.
 #[derive(Debug, thiserror::Error)]
@@ -120,8 +123,8 @@ impl Parser {
 
     /// The buffer, with room for at least half of `room` octets.
     pub(crate) fn buffer(&mut self, room: usize) -> &mut BytesMut {
-        if self.missing >= HUGE_FROM / 2 && self.buf.len() <= CARRY_BELOW {
-            self.reuse_huge();
+        if self.missing > OWN_BUFFER && self.buf.len() <= CARRY_BELOW {
+            self.reuse_large();
         }
         let left = self.buf.capacity().saturating_sub(self.buf.len());
         if left < room / 2 {
@@ -131,33 +134,38 @@ impl Parser {
     }
 
     fn renew(&mut self, room: usize) {
-        if self.buf.len() > CARRY_BELOW || room > RECYCLE_MAX {
+        if !self.lent || room > OWN_BUFFER {
             self.buf.reserve(room);
             return;
         }
-        let mut fresh = self
-            .spares
-            .small()
-            .unwrap_or_else(|| BytesMut::with_capacity(room));
-        fresh.reserve(room);
+        let len = self.buf.len();
+        let least = len.saturating_add(self.missing.max(room / 2));
+        let spare = if len.saturating_add(self.missing) >= LARGE_FROM {
+            self.spares.large(least)
+        } else {
+            self.spares
+                .small()
+                .filter(|spare| spare.capacity() >= least)
+        };
+        let mut fresh = spare.unwrap_or_else(|| BytesMut::with_capacity(len.saturating_add(room)));
         fresh.extend_from_slice(&self.buf);
         self.buf = fresh;
         self.lent = false;
     }
 
-    /// At the start of a huge message: moves into the buffer of the one before.
-    fn reuse_huge(&mut self) {
-        if !self.spares.has_huge() {
+    /// At the start of a large message: moves into the buffer of an earlier one.
+    fn reuse_large(&mut self) {
+        let needed = self.buf.len().saturating_add(self.missing);
+        if self.buf.capacity() >= needed || !self.spares.has_large() {
             return;
         }
-        // The spare may be the rest of this very buffer: it is free when this is gone.
+        // A spare may be the rest of this very buffer: it is free when this is gone.
         let carried = BytesMut::from(&self.buf[..]);
         self.buf = carried;
         self.lent = false;
-        let needed = self.buf.len().saturating_add(self.missing);
-        if let Some(mut huge) = self.spares.huge(needed) {
-            huge.extend_from_slice(&self.buf);
-            self.buf = huge;
+        if let Some(mut large) = self.spares.large(needed) {
+            large.extend_from_slice(&self.buf);
+            self.buf = large;
         }
     }
 
@@ -172,7 +180,7 @@ impl Parser {
 
     /// Nothing to read for a while: an idle peer holds no buffer.
     pub(crate) fn cool(&mut self) {
-        self.spares = Spares::default();
+        self.spares.cool();
         if self.buf.is_empty() {
             self.buf = BytesMut::new();
             self.lent = false;
@@ -470,7 +478,7 @@ impl Parser {
         spans.truncate(self.whole_spans);
         self.spans.extend(partial);
         self.whole_spans = 0;
-        let buf = self.split(cut, keep);
+        let buf = self.split(cut, self.messages, keep);
         Some(Batch {
             peer: self.peer.clone(),
             flow: self.flow.clone(),
@@ -482,7 +490,7 @@ impl Parser {
         })
     }
 
-    fn split(&mut self, cut: usize, keep: bool) -> Bytes {
+    fn split(&mut self, cut: usize, messages: usize, keep: bool) -> Bytes {
         if keep && cut < COPY_BELOW && self.buf.capacity() / 2 >= cut {
             let copy = Bytes::copy_from_slice(self.buf.get(..cut).unwrap_or_default());
             self.buf.advance(cut);
@@ -493,7 +501,7 @@ impl Parser {
         }
         let whole = self.buf.split_to(cut).freeze();
         if !self.lent {
-            self.spares.keep(&whole);
+            self.spares.keep(&whole, messages);
         }
         self.lent = true;
         whole

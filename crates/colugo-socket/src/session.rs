@@ -20,10 +20,9 @@ use crate::event::{DownReason, SocketEvent};
 use crate::flow::Flow;
 use crate::link::{CLOSE, END, Link, Pushed, SLOW, WRITE};
 use crate::options::{LEAVE_WAIT, MIN_INTERVAL, SLOW_FOR};
-use crate::parser::Parser;
+use crate::parser::{OWN_BUFFER, Parser};
 use crate::peer::Peer;
 use crate::pulse::{Act, Pulse};
-use crate::spares::RECYCLE_MAX;
 use crate::stream::ReadHalf;
 
 /// Smallest and largest read. A read that fills its buffer doubles the next one.
@@ -242,7 +241,7 @@ impl Session {
                 Ok(0) => return Poll::Ready(DownReason::Eof),
                 Ok(n) => {
                     self.adapt(n, before);
-                    self.after_large = missing > RECYCLE_MAX || (self.after_large && missing > 0);
+                    self.after_large = missing > OWN_BUFFER || (self.after_large && missing > 0);
                     octets += n;
                 }
                 Err(error) => return Poll::Ready(DownReason::Io(error.kind())),
@@ -261,7 +260,7 @@ impl Session {
     /// Octets to have room for, and to read at most. A large message is read to its end and no further, and then a little of the next one:
     /// if that is large too, it has a buffer of its own from the start, and little to move there.
     fn room(&self, missing: usize) -> (usize, usize) {
-        if missing > RECYCLE_MAX {
+        if missing > OWN_BUFFER {
             let room = missing.min(self.read_total.max(READ_MAX));
             (room.max(self.read_size), missing.min(READ_LARGE))
         } else if self.after_large {

@@ -1,29 +1,42 @@
-//! `Spares`: buffers that were handed over to who received, to be read into again once nobody holds them. A fresh buffer costs the system
-//! a cleared page for each 4 KiB, which for a very large message is more than the copy. Used by the parser of one connection.
+//! Spare buffers: those that were handed over to who received, to be read into again once nobody holds them. A fresh buffer costs the system
+//! a cleared page for each 4 KiB, which for large messages is more than the copy. Small messages need few, which stay in the processor's
+//! cache: each connection has its own. Buffers of large messages serve all connections of a thread.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
-/// Up to here a buffer is a small one.
-pub(crate) const RECYCLE_MAX: usize = 256 << 10;
-/// Small buffers that are kept. The oldest is tried only when there are so many: younger ones are probably still in use.
+/// From here on a message is a large one, whose buffer the thread keeps.
+pub(crate) const LARGE_FROM: usize = 16 << 10;
+/// Buffers of small messages that are kept. The oldest is tried only when there are so many: younger ones are probably still in use.
 const SMALL: usize = 3;
-/// From here on the last buffer is kept. Allocators have those in between at hand themselves, and give such ones back to the system.
-pub(crate) const HUGE_FROM: usize = 16 << 20;
+/// What a thread keeps in all, but for a single buffer that may have any size: as much as may wait in an inbox by default.
+const OCTETS: usize = 16 << 20;
+/// How many of the oldest are looked at.
+const LOOKS: usize = 4;
+/// A buffer is not taken for less than this part of it.
+const WASTE: usize = 8;
 
+thread_local! {
+    static LARGE: RefCell<Large> = RefCell::default();
+}
+
+/// The spares that one connection may use: its own small ones, and the large ones of its thread. When the last connection that handed a
+/// large one over is quiet or gone, those are let go.
 #[derive(Debug, Default)]
 pub(crate) struct Spares {
     small: VecDeque<Bytes>,
-    huge: Option<Bytes>,
+    /// What the count of large buffers was when this one kept its last.
+    last: u64,
 }
 
 impl Spares {
-    /// Remembers the first piece of a buffer that is handed over.
-    pub(crate) fn keep(&mut self, piece: &Bytes) {
-        if piece.len() >= HUGE_FROM {
-            self.huge = Some(piece.clone());
-        } else if piece.len() <= RECYCLE_MAX && self.small.len() < SMALL {
+    /// Remembers the first piece of a buffer, with so many messages, that is handed over.
+    pub(crate) fn keep(&mut self, piece: &Bytes, messages: usize) {
+        if piece.len() / messages.max(1) >= LARGE_FROM {
+            self.last = with(|large| large.keep(piece)).unwrap_or_default();
+        } else if self.small.len() < SMALL {
             self.small.push_back(piece.clone());
         }
     }
@@ -36,18 +49,89 @@ impl Spares {
         empty(self.small.pop_front()?)
     }
 
-    pub(crate) fn has_huge(&self) -> bool {
-        self.huge.is_some()
+    /// An empty buffer for `needed` octets, if one of the oldest large ones is free and large enough.
+    pub(crate) fn large(&self, needed: usize) -> Option<BytesMut> {
+        with(|large| large.take(needed))?
     }
 
-    /// An empty buffer for `needed` octets, if the last huge one is free and large enough.
-    pub(crate) fn huge(&mut self, needed: usize) -> Option<BytesMut> {
-        let buffer = empty(self.huge.take()?)?;
-        (buffer.capacity() >= needed).then_some(buffer)
+    pub(crate) fn has_large(&self) -> bool {
+        self.last != 0
     }
 
+    /// Whether there is something that an idle connection should not keep.
     pub(crate) fn is_empty(&self) -> bool {
-        self.small.is_empty() && self.huge.is_none()
+        self.small.is_empty() && self.last == 0
+    }
+
+    /// Nothing was read for a while.
+    pub(crate) fn cool(&mut self) {
+        self.small = VecDeque::new();
+        let last = std::mem::take(&mut self.last);
+        if last != 0 {
+            with(|large| {
+                if large.count == last {
+                    large.clear();
+                }
+            });
+        }
+    }
+}
+
+impl Drop for Spares {
+    fn drop(&mut self) {
+        self.cool();
+    }
+}
+
+/// Lets go of what the thread has: a run of the simulator is the same whatever ran before.
+#[cfg(test)]
+pub(crate) fn clear() {
+    with(|large| *large = Large::default());
+}
+
+/// None while the thread ends.
+fn with<R>(act: impl FnOnce(&mut Large) -> R) -> Option<R> {
+    LARGE
+        .try_with(|large| Some(act(&mut *large.try_borrow_mut().ok()?)))
+        .ok()?
+}
+
+/// The buffers of large messages that a thread keeps, the oldest first.
+#[derive(Debug, Default)]
+struct Large {
+    pieces: VecDeque<Bytes>,
+    octets: usize,
+    /// How many were kept so far.
+    count: u64,
+}
+
+impl Large {
+    fn keep(&mut self, piece: &Bytes) -> u64 {
+        self.octets = self.octets.saturating_add(piece.len());
+        self.pieces.push_back(piece.clone());
+        while self.octets > OCTETS && self.pieces.len() > 1 {
+            self.remove(0);
+        }
+        self.count += 1;
+        self.count
+    }
+
+    fn take(&mut self, needed: usize) -> Option<BytesMut> {
+        let likely = needed / 2..=needed.saturating_mul(WASTE);
+        let fits = |piece: &Bytes| likely.contains(&piece.len()) && piece.is_unique();
+        let free = self.pieces.iter().take(LOOKS).position(fits)?;
+        empty(self.remove(free)?).filter(|buffer| buffer.capacity() >= needed)
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Bytes> {
+        let piece = self.pieces.remove(at)?;
+        self.octets = self.octets.saturating_sub(piece.len());
+        Some(piece)
+    }
+
+    fn clear(&mut self) {
+        self.pieces = VecDeque::new();
+        self.octets = 0;
     }
 }
 
@@ -69,39 +153,72 @@ mod tests {
     fn a_small_buffer_comes_back_when_nobody_holds_it() {
         let mut spares = Spares::default();
         for _ in 0..SMALL {
-            spares.keep(&piece(1000));
+            spares.keep(&piece(1000), 1);
         }
         assert!(
             spares
                 .small()
                 .is_some_and(|buffer| buffer.is_empty() && buffer.capacity() >= 1000)
         );
-        let held = piece(1000);
+        let held = piece(LARGE_FROM);
         let mut spares = Spares::default();
         for _ in 0..SMALL {
-            spares.keep(&held);
+            spares.keep(&held, 2);
         }
         assert!(spares.small().is_none(), "somebody still reads it");
     }
 
     #[test]
-    fn of_large_buffers_the_last_huge_one_comes_back() {
+    fn a_large_buffer_comes_back_if_it_is_free_and_large_enough() {
+        clear();
         let mut spares = Spares::default();
-        spares.keep(&piece(HUGE_FROM - 1));
-        assert!(spares.is_empty(), "allocators keep these themselves");
-        spares.keep(&piece(HUGE_FROM));
+        spares.keep(&piece(LARGE_FROM), 1);
+        assert!(spares.large(3 * LARGE_FROM).is_none(), "too small");
         assert!(
-            spares.huge(HUGE_FROM + 1).is_none() && !spares.has_huge(),
-            "too small, and let go"
+            spares.large(LARGE_FROM / WASTE - 1).is_none(),
+            "too large a buffer for that"
         );
-        spares.keep(&piece(HUGE_FROM));
         assert!(
             spares
-                .huge(HUGE_FROM)
+                .large(LARGE_FROM)
                 .is_some_and(|buffer| buffer.is_empty())
         );
-        let held = piece(HUGE_FROM);
-        spares.keep(&held);
-        assert!(spares.huge(HUGE_FROM).is_none(), "somebody still reads it");
+        let held = piece(LARGE_FROM);
+        spares.keep(&held, 1);
+        assert!(
+            spares.large(LARGE_FROM).is_none(),
+            "somebody still reads it"
+        );
+        spares.keep(&piece(LARGE_FROM), 1);
+        assert!(spares.large(LARGE_FROM).is_some(), "a younger one is free");
+        drop(held);
+        assert!(spares.large(LARGE_FROM).is_some());
+    }
+
+    #[test]
+    fn what_a_thread_keeps_is_bounded_but_the_last_one_is_of_any_size() {
+        let mut large = Large::default();
+        for _ in 0..100 {
+            large.keep(&piece(1 << 20));
+        }
+        assert!(large.octets <= OCTETS);
+        large.keep(&piece(2 * OCTETS));
+        assert_eq!(large.pieces.len(), 1);
+        assert!(large.take(2 * OCTETS).is_some());
+        assert_eq!(large.octets, 0);
+    }
+
+    #[test]
+    fn the_last_connection_that_kept_a_large_one_lets_all_go() {
+        clear();
+        let (mut one, mut other) = (Spares::default(), Spares::default());
+        for spares in [&mut one, &mut other] {
+            spares.keep(&piece(LARGE_FROM), 1);
+        }
+        one.cool();
+        assert!(one.is_empty() && !other.is_empty());
+        assert!(one.large(LARGE_FROM).is_some(), "the other still reads");
+        drop(other);
+        assert!(one.large(LARGE_FROM).is_none());
     }
 }

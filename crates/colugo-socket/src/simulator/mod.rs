@@ -52,6 +52,7 @@ fn run(seed: u64, broken: Option<Sabotage>) -> Result<Run, String> {
         seeded::set(Some(dice.seed()));
         simulated::set(Some(*dice.pick(&[7_000, 15_000, 30_000, 70_000])));
         sabotage::set(broken);
+        crate::spares::clear();
         pretend_data_thread(true);
         play(dice).await
     });
