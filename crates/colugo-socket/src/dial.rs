@@ -20,6 +20,7 @@ use crate::greet::{greet, part};
 #[cfg(unix)]
 use crate::ipc;
 use crate::link::{CLOSE, Link};
+use crate::listen::is_out_of_descriptors;
 use crate::lobby::Waiting;
 use crate::options::{CLOSING_PAUSE, HEALTHY_AFTER};
 use crate::peer::Peer;
@@ -152,7 +153,17 @@ async fn pause(core: &Core, pause: Duration) {
     .await;
 }
 
+/// Connects, if need be with a descriptor that was kept back for it.
 async fn connect(core: &Core, endpoint: &Endpoint) -> io::Result<Stream> {
+    match connect_once(core, endpoint).await {
+        Err(error) if is_out_of_descriptors(&error) && core.spare.spend() => {
+            connect_once(core, endpoint).await
+        }
+        done => done,
+    }
+}
+
+async fn connect_once(core: &Core, endpoint: &Endpoint) -> io::Result<Stream> {
     match &endpoint.place {
         Place::Tcp(host, port) => tcp::connect(host, *port).await.map(Stream::Tcp),
         #[cfg(unix)]

@@ -114,7 +114,8 @@ pub enum HandshakeFault {
 pub enum RefusedWhy {
     /// The socket has as many connections as it may.
     TooManyConnections,
-    /// The process or the system has had no file descriptors for a while.
+    /// The process or the system has had no file descriptors for a while, or none but those that are kept back
+    /// ([`DESCRIPTOR_RESERVE`](crate::limits::DESCRIPTOR_RESERVE)).
     NoDescriptors,
     /// ROUTER: a peer with this identity is there already, and [`handover`](crate::Builder::handover) is off.
     IdentityTaken,

@@ -100,7 +100,7 @@ pub(crate) fn explain(endpoint: &Endpoint, error: io::Error) -> BindError {
 }
 
 /// EMFILE and ENFILE have no stable `ErrorKind`; their numbers are the same on every Unix.
-fn is_out_of_descriptors(error: &io::Error) -> bool {
+pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }
 
@@ -195,6 +195,13 @@ fn refuse(core: &Core, addr: Option<SocketAddr>, why: RefusedWhy) {
 
 fn take(core: &Arc<Core>, stream: Stream) {
     let addr = stream.remote();
+    // One more would take the place of what is kept back.
+    if !matches!(stream, Stream::Pipe(_)) && !core.spare.is_whole() {
+        drop(stream);
+        core.spare.is_whole();
+        refuse(core, addr, RefusedWhy::NoDescriptors);
+        return;
+    }
     if core.connections.load(Ordering::SeqCst) >= core.options.max_connections {
         drop(stream);
         refuse(core, addr, RefusedWhy::TooManyConnections);

@@ -65,6 +65,9 @@ pub const MAX_CROWD: usize = 1024;
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// After so long without descriptors a connection that waits to be accepted is refused: who dials shall not wait for nothing.
 pub const SHORTAGE: Duration = Duration::from_secs(1);
+/// File descriptors of a process that are kept back while connections are accepted, so that peers that were lost can be dialled again when
+/// there are none left, and who waits to be accepted can be told so.
+pub const DESCRIPTOR_RESERVE: usize = 16;
 /// First and longest pause before dialling again; the pause doubles, with full jitter.
 ///
 /// The longest is what a peer that was away for long may cost once it is back. Who waits for it dials twice a second, libzmq ten times.

@@ -266,6 +266,7 @@ impl Parser {
             .unwrap_or_default();
         if !self.core.wants_own(topic) {
             self.spans.truncate(self.whole_spans);
+            self.core.counters.filtered.fetch_add(1, Ordering::Relaxed);
             if self.next_meta.present().is_some() {
                 self.mark(Mark::Stamp(self.next_meta));
             }

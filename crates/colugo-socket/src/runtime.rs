@@ -123,7 +123,7 @@ impl Runtime {
         }
     }
 
-    /// A descriptor to do without.
+    /// Descriptors to do without.
     pub(crate) fn spare(&self) -> &Arc<Spare> {
         &self.spare
     }
@@ -144,7 +144,7 @@ impl Runtime {
             handle: Handle::current(),
             flusher,
             inproc: Arc::default(),
-            spare: Arc::new(Spare::new()),
+            spare: Arc::new(Spare::none()),
             stop: None,
             ended: Mutex::new(mpsc::channel().1),
         })

@@ -202,6 +202,7 @@ impl<K: Kind> Socket<K> {
             refused_full: get(&counters.refused),
             refused_too_large: get(&counters.too_large),
             ignored: get(&counters.ignored),
+            filtered: get(&counters.filtered),
             unknown_commands: get(&counters.unknown_commands),
             lost: get(&counters.lost),
             lost_unexplained: get(&counters.lost_unexplained),

@@ -36,6 +36,8 @@ pub struct Stats {
     pub refused_too_large: u64,
     /// Received, but not what this socket takes, for example a message to a PUSH.
     pub ignored: u64,
+    /// Received by a SUB, but of no topic that it subscribes to: a subscription may be cancelled while messages are on their way. No loss.
+    pub filtered: u64,
     /// Commands that nobody here knows.
     pub unknown_commands: u64,
     /// Messages that publishers' stamps say were sent and did not come, with a cause.
@@ -76,7 +78,8 @@ pub struct PeerStats {
     pub queued: u64,
     /// Octets that wait, framing included.
     pub queued_octets: u64,
-    /// Messages not sent: the queue was full, or an earlier connection of this link ended.
+    /// Messages not queued, because the queue was full: the one cause there is while a peer is there. What was queued for one that went is
+    /// in [`Stats::dropped_disconnect`] and [`Stats::dropped_linger`].
     pub dropped: u64,
     /// Messages received.
     pub received: u64,
@@ -95,6 +98,7 @@ pub(crate) struct Counters {
     pub(crate) received: AtomicU64,
     pub(crate) received_octets: AtomicU64,
     pub(crate) ignored: AtomicU64,
+    pub(crate) filtered: AtomicU64,
     pub(crate) unknown_commands: AtomicU64,
     pub(crate) lost: AtomicU64,
     pub(crate) lost_unexplained: AtomicU64,

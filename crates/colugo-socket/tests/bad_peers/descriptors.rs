@@ -1,8 +1,10 @@
 //! A process without file descriptors left: nothing new gets in, nothing that is there is harmed, and all is well once there are some.
 
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::sync::mpsc::channel;
 
+use colugo_socket::limits::DESCRIPTOR_RESERVE;
 use colugo_socket::{BindError, BuildError, PullSocket, PushSocket, RefusedWhy, SocketEvent};
 use colugo_testkit::{Alone, wait_until};
 
@@ -99,7 +101,10 @@ fn dialling_goes_on_when_there_are_descriptors_again() {
         "descriptors::dialling_goes_on_when_there_are_descriptors_again",
         || {
             let pull = PullSocket::new().unwrap();
-            let endpoint = pull.bind("tcp://127.0.0.1:0").unwrap();
+            // One more than there are descriptors kept back for dialling.
+            let endpoints: Vec<_> = (0..=DESCRIPTOR_RESERVE)
+                .map(|_| pull.bind("tcp://127.0.0.1:0").unwrap())
+                .collect();
             let (tell, told) = channel();
             let push = PushSocket::builder()
                 .on_event(move |event| {
@@ -110,13 +115,62 @@ fn dialling_goes_on_when_there_are_descriptors_again() {
                 .build()
                 .unwrap();
             let hoard: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
-            push.connect(&endpoint).unwrap();
+            for endpoint in &endpoints {
+                push.connect(endpoint).unwrap();
+            }
             push.send("kept").unwrap();
             told.recv_timeout(PATIENCE).unwrap();
             drop(hoard);
             assert_eq!(pull.recv_timeout(PATIENCE).unwrap().payload(), "kept");
         },
     );
+}
+
+/// With the descriptors that are kept back; who comes from outside gets none of them.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_peer_is_dialled_without_descriptors() {
+    Alone::new()
+        .open_files(64)
+        .run("descriptors::a_peer_is_dialled_without_descriptors", || {
+            let peer = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = peer.local_addr().unwrap().port();
+            let (tell, told) = channel();
+            let push = PushSocket::builder()
+                .on_event(move |event| match event {
+                    SocketEvent::DialFailed(..) => panic!("it could not dial"),
+                    SocketEvent::Refused(_, RefusedWhy::NoDescriptors) => tell.send(()).unwrap(),
+                    _ => {}
+                })
+                .build()
+                .unwrap();
+            let endpoint = push.bind("tcp://127.0.0.1:0").unwrap();
+            let mut table = File::open("/proc/self/net/tcp").unwrap();
+            let mut hoard: Vec<File> =
+                std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+            push.connect(format!("tcp://127.0.0.1:{port}")).unwrap();
+            // The system accepts it; this process has no descriptor to do so with.
+            wait_until("the peer to be dialled", || {
+                established(&mut table, port).then_some(())
+            });
+            // One for who dials, and one for who accepts.
+            hoard.truncate(hoard.len() - 2);
+            let unserved = Raw::dial(&endpoint);
+            told.recv_timeout(PATIENCE).unwrap();
+            assert_eq!(unserved.rest(), b"");
+        });
+}
+
+/// Whether the table has a connection to this port of the loopback interface that both ends have agreed to.
+#[cfg(target_os = "linux")]
+fn established(table: &mut File, port: u16) -> bool {
+    let mut text = String::new();
+    table.seek(SeekFrom::Start(0)).unwrap();
+    table.read_to_string(&mut text).unwrap();
+    let remote = format!("0100007F:{port:04X}");
+    text.lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .any(|words| words.get(2) == Some(&remote.as_str()) && words.get(3) == Some(&"01"))
 }
 
 #[test]

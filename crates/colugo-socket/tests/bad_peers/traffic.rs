@@ -82,6 +82,27 @@ fn one_cancel_ends_two_subscriptions() {
     assert_eq!(publisher.send("a1").unwrap().queued, 0);
 }
 
+/// A cancelled subscription may be on its way still.
+#[test]
+fn what_a_subscriber_did_not_ask_for_is_filtered_and_counted() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let subscriber = SubSocket::new().unwrap();
+    subscriber.subscribe("a").unwrap();
+    subscriber
+        .connect(Endpoint::tcp(listener.local_addr().unwrap()))
+        .unwrap();
+    let mut raw = Raw::accept(&listener);
+    raw.shake("PUB", 1);
+    for topic in ["b1", "a1", "c1", "a2"] {
+        raw.send(&frame(0, topic.as_bytes()));
+    }
+    for topic in ["a1", "a2"] {
+        assert_eq!(subscriber.recv_timeout(PATIENCE).unwrap().payload(), topic);
+    }
+    let stats = subscriber.stats();
+    assert_eq!((stats.filtered, stats.received), (2, 2));
+}
+
 /// A publisher that counts, as RFC 29 has it, would need two CANCELs where it was told twice.
 #[test]
 fn a_subscription_made_during_the_handshake_is_told_once() {
