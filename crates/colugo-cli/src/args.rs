@@ -58,6 +58,8 @@ pub(crate) enum Command {
     /// List nodes
     #[command(subcommand, arg_required_else_help = true)]
     Node(NodeCommand),
+    /// Introduce nodes to each other that multicast does not reach
+    Hub(HubArgs),
     /// Show the settings in effect
     #[command(subcommand, arg_required_else_help = true)]
     Config(ConfigCommand),
@@ -110,6 +112,21 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "SECS", default_value = "10", value_parser = duration)]
     pub(crate) seconds: Duration,
     /// Print only a summary, as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Nodes that know the hub's address find each other through it and then talk directly; when it ends, they go on. \
+                  Several\nhubs stand in for each other: name them all. A node of a program is a hub with .hub(true) or \
+                  COLUGO_HUB=true.\n\nExamples:\n  colugo hub                                          on a machine that \
+                  all can reach, 10.0.0.2 say\n  COLUGO_PEERS=tcp://10.0.0.2:4747 ./robot            on the others\n  \
+                  colugo --peer tcp://10.0.0.2:4747 topic list\n  colugo --listen 0.0.0.0:5000 hub                    \
+                  at another port"
+)]
+pub(crate) struct HubArgs {
+    /// Print one JSON object a line: who comes and goes
     #[arg(long)]
     pub(crate) json: bool,
 }

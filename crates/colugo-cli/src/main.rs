@@ -20,6 +20,7 @@ mod exit;
 mod form;
 mod hex;
 mod hint;
+mod hub;
 mod interrupt;
 mod latency;
 mod msgpack;
@@ -89,6 +90,7 @@ fn run(Args { network, command }: &Args) -> Outcome {
         Command::Service(ServiceCommand::Call(args)) => service_call::run(network, args),
         Command::Service(ServiceCommand::Serve(args)) => service_serve::run(network, args),
         Command::Node(NodeCommand::List(args)) => node_list::run(network, args),
+        Command::Hub(args) => hub::run(network, args),
         Command::Config(ConfigCommand::Show(args)) => config_show::run(network, args),
     }
 }

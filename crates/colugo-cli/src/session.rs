@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use colugo::{Event, Events, Network, Node};
+use colugo::{Event, Events, Network, Node, NodeBuilder};
 
 use crate::args::NetworkArgs;
 use crate::exit::Failure;
@@ -50,9 +50,19 @@ impl Session {
     }
 
     fn start(network: &NetworkArgs, what: &str, reach: Network) -> Result<Self, Failure> {
+        Self::start_with(network, what, reach, |builder| builder)
+    }
+
+    /// A node that finds others, with more settings than the user's.
+    pub(crate) fn start_with(
+        network: &NetworkArgs,
+        what: &str,
+        reach: Network,
+        set: impl FnOnce(NodeBuilder) -> NodeBuilder,
+    ) -> Result<Self, Failure> {
         let interrupt = Interrupt::watch()?;
         let name = format!("colugo-{what}-{}", std::process::id());
-        let node = builder(network, &name).network(reach).build()?;
+        let node = set(builder(network, &name).network(reach)).build()?;
         let events = node.events();
         if reach == Network::Lan {
             warn_if_open(&node);
@@ -69,6 +79,11 @@ impl Session {
     /// Whether Ctrl-C ended what was going on.
     pub(crate) fn was_interrupted(&self) -> bool {
         self.interrupt.is_set()
+    }
+
+    /// The next thing that happened to the node, if one comes soon.
+    pub(crate) fn next_event(&self) -> Option<Event> {
+        self.events.recv_timeout(LOOK_EVERY)
     }
 
     /// Why peers were refused since the last call, each reason once: for those who wait in vain.
@@ -138,7 +153,7 @@ fn warn_if_open(node: &Node) {
 }
 
 /// A node of this name with the user's options.
-pub(crate) fn builder(network: &NetworkArgs, name: &str) -> colugo::NodeBuilder {
+pub(crate) fn builder(network: &NetworkArgs, name: &str) -> NodeBuilder {
     let mut builder = Node::builder(name).interfaces(network.interface.iter().cloned());
     if let Some(namespace) = &network.namespace {
         builder = builder.namespace(namespace);

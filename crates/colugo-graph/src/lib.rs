@@ -36,7 +36,7 @@ pub use brain::{
 };
 pub use event::{DialFailure, Event, LeaveReason, Misbehaviour};
 pub use id::{InvalidNodeId, NodeId};
-pub use message::{Bye, Hello, Message, MessageError, Version};
+pub use message::{Bye, HUB, Hello, Introduction, Message, MessageError, Version};
 pub use msgpack::MsgPackError;
 pub use record::{NodeRecord, RecordError, SERVICE_TYPE};
 pub use snapshot::{

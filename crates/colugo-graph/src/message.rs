@@ -4,9 +4,9 @@
 //! Knows the format; does not know when a message is sent or what it causes. Used by the [`Brain`](crate::Brain).
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use crate::limits::{self, shown};
+use crate::limits::{self, cut, shown};
 use crate::msgpack::{MsgPackError, Reader, put_array, put_bin, put_map, put_str, put_uint};
 use crate::{Announcement, AnnouncementId, Entry, Kind, NodeId, Topic};
 
@@ -68,6 +68,15 @@ pub enum Message {
         /// The answering node's clock, nanoseconds since the Unix epoch.
         answered_ns: u64,
     },
+    /// A hub tells who else is linked with it.
+    Nodes {
+        /// These are all there are; else those that have come.
+        all: bool,
+        /// Who, and where.
+        known: Vec<Introduction>,
+        /// Who is not linked with it any more.
+        gone: Vec<NodeId>,
+    },
     /// The last one on a link.
     Bye(Bye),
     /// One that a newer node understands.
@@ -94,6 +103,24 @@ pub struct Hello {
     /// What it can do beyond this version.
     pub capabilities: Vec<String>,
 }
+
+/// What a hub says of a node that is linked with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Introduction {
+    /// Its identity.
+    pub node: NodeId,
+    /// Its name, for people.
+    pub name: String,
+    /// A word for its machine, for people.
+    pub host: String,
+    /// Whether it is a hub too.
+    pub hub: bool,
+    /// Where its control port may be reached, at most [`ADDRESSES`](crate::limits::ADDRESSES).
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// The capability of a hub, in HELLO.
+pub const HUB: &str = "hub";
 
 /// Why a link is given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -207,6 +234,16 @@ impl Message {
                 put_pair_uint(&mut out, "t", *sent_ns);
                 put_pair_uint(&mut out, "r", *answered_ns);
             }
+            Self::Nodes { all, known, gone } => {
+                put_start(&mut out, "nodes", 3);
+                put_pair_uint(&mut out, "all", u64::from(*all));
+                put_str(&mut out, "known");
+                put_array(&mut out, known.len());
+                known.iter().for_each(|node| node.put(&mut out));
+                put_str(&mut out, "gone");
+                put_array(&mut out, gone.len());
+                gone.iter().for_each(|node| put_bin(&mut out, &node.0));
+            }
             Self::Bye(bye) => {
                 put_start(&mut out, "bye", 1);
                 put_pair_str(&mut out, "why", bye.as_str());
@@ -248,6 +285,11 @@ impl Message {
                 sent_ns: map.uint("t")?,
                 answered_ns: map.uint("r")?,
             },
+            "nodes" => Self::Nodes {
+                all: map.uint("all")? != 0,
+                known: introductions(map.value("known")?)?,
+                gone: gone(map.value("gone")?)?,
+            },
             "bye" => Self::Bye(Bye::parse(map.string("why")?)),
             _ => Self::Unknown,
         })
@@ -279,8 +321,7 @@ impl Hello {
         let number = |key| u16::try_from(map.uint(key)?).map_err(|_| MessageError::Invalid(key));
         let text = |key| Ok::<_, MessageError>(shown(map.string(key)?, limits::NAME_LEN));
         Ok(Self {
-            node: NodeId::try_from(map.value("id")?.bin()?)
-                .map_err(|_| MessageError::Invalid("id"))?,
+            node: node_id(map.value("id")?.bin()?, "id")?,
             version: Version {
                 major: number("major")?,
                 minor: number("minor")?,
@@ -298,6 +339,64 @@ impl Hello {
                 .collect(),
         })
     }
+}
+
+impl Introduction {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_map(out, 4 + usize::from(self.hub));
+        put_str(out, "id");
+        put_bin(out, &self.node.0);
+        put_pair_str(out, "name", cut(&self.name, limits::NAME_LEN));
+        put_pair_str(out, "host", cut(&self.host, limits::NAME_LEN));
+        put_str(out, "addrs");
+        put_array(out, self.addresses.len());
+        self.addresses
+            .iter()
+            .for_each(|address| put_str(out, &address.to_string()));
+        if self.hub {
+            put_pair_uint(out, "hub", 1);
+        }
+    }
+
+    fn from_map(map: &Map<'_>) -> Result<Self, MessageError> {
+        let text = |key| Ok::<_, MessageError>(shown(map.string(key)?, limits::NAME_LEN));
+        Ok(Self {
+            node: node_id(map.value("id")?.bin()?, "id")?,
+            name: text("name")?,
+            host: text("host")?,
+            hub: map.uint("hub").is_ok_and(|is| is != 0),
+            // An address that we can't read is one of a family to come.
+            addresses: strings(map, "addrs")?
+                .filter_map(|text| text.parse().ok())
+                .collect(),
+        })
+    }
+}
+
+fn node_id(octets: &[u8], key: &'static str) -> Result<NodeId, MessageError> {
+    NodeId::try_from(octets).map_err(|_| MessageError::Invalid(key))
+}
+
+fn introductions(mut value: Reader<'_>) -> Result<Vec<Introduction>, MessageError> {
+    let len = few_nodes(value.array()?)?;
+    (0..len)
+        .map(|_| Introduction::from_map(&Map::read(&mut value)?))
+        .collect()
+}
+
+fn gone(mut value: Reader<'_>) -> Result<Vec<NodeId>, MessageError> {
+    let len = few_nodes(value.array()?)?;
+    (0..len).map(|_| node_id(value.bin()?, "gone")).collect()
+}
+
+fn few_nodes(len: usize) -> Result<usize, MessageError> {
+    if len > limits::PEERS {
+        return Err(MessageError::TooLarge {
+            limit: limits::PEERS,
+            unit: "nodes",
+        });
+    }
+    Ok(len)
 }
 
 /// The pairs of a map whose values are not read yet.

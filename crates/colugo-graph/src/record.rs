@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 
 use crate::limits::{self, cut, shown};
-use crate::{Hello, Namespace, NodeId, Version};
+use crate::{HUB, Hello, Namespace, NodeId, Version};
 
 /// The DNS-SD type of node records. The instance is the node's id, the SRV port its control port.
 pub const SERVICE_TYPE: &str = "_colugo-node._tcp.local.";
@@ -128,8 +128,12 @@ impl From<&Hello> for NodeRecord {
             namespace: hello.namespace.clone(),
             name: hello.name.clone(),
             host: hello.host.clone(),
-            hub: false,
-            addresses: Vec::new(),
+            hub: hello.capabilities.iter().any(|word| word == HUB),
+            addresses: hello
+                .addresses
+                .iter()
+                .map(|ip| SocketAddr::new(*ip, hello.port))
+                .collect(),
         }
     }
 }

@@ -71,6 +71,9 @@ impl Runtime {
                         .enable_all()
                         // A task that stays awake is to see what arrived after two looks, not after tokio's 61.
                         .event_interval(2)
+                        // Nor is one that another thread has woken to wait while a flood keeps its own task going: tokio's 31 turns
+                        // of 256 KiB would be a long time.
+                        .global_queue_interval(2)
                         .build()
                 });
                 match built {

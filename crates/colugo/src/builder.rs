@@ -69,6 +69,14 @@ impl NodeBuilder {
         self
     }
 
+    /// Tells everybody who dials this node of everybody else who does: with such a node at an address that all know ([`peer`](Self::peer)),
+    /// nodes of several networks, or where multicast does not pass, find each other. They then dial each other, and its end ends nothing.
+    /// `colugo hub` is a node that does nothing else. Default: no.
+    pub fn hub(mut self, on: bool) -> Self {
+        self.set.push(("hub", on.to_string()));
+        self
+    }
+
     /// Uses this interface for discovery, by name or address, instead of all. May be called several times.
     pub fn interface(mut self, interface: impl Into<String>) -> Self {
         self.interfaces.push(interface.into());

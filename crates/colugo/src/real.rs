@@ -63,6 +63,7 @@ impl RealWorld {
             namespace: parsed.namespace.clone(),
             listen: parsed.listen.or(loopback),
             peers: parsed.peers.clone(),
+            hub: parsed.hub,
             interfaces,
             advertise: advertise.collect::<Result<_, _>>()?,
             discovery: network != Network::Peers,

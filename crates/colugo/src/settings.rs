@@ -92,10 +92,11 @@ pub enum SettingsError {
 }
 
 /// The keys and their environment variables, in the order they are shown.
-const KEYS: [(&str, &str); 8] = [
+const KEYS: [(&str, &str); 9] = [
     ("namespace", "COLUGO_NAMESPACE"),
     ("peers", "COLUGO_PEERS"),
     ("listen", "COLUGO_LISTEN"),
+    ("hub", "COLUGO_HUB"),
     ("interfaces", "COLUGO_INTERFACES"),
     ("advertise", "COLUGO_ADVERTISE"),
     ("ports", "COLUGO_PORTS"),
@@ -117,6 +118,7 @@ pub(crate) struct Parsed {
     pub(crate) namespace: Namespace,
     pub(crate) peers: Vec<String>,
     pub(crate) listen: Option<SocketAddr>,
+    pub(crate) hub: bool,
     pub(crate) interfaces: Vec<String>,
     pub(crate) advertise: Vec<String>,
     pub(crate) ports: Option<RangeInclusive<u16>>,
@@ -205,6 +207,7 @@ impl Settings {
             };
             let text = match &value {
                 toml::Value::String(text) => Some(text.clone()),
+                toml::Value::Boolean(yes) => Some(yes.to_string()),
                 toml::Value::Array(items) => items
                     .iter()
                     .map(|item| item.as_str().map(str::to_owned))
@@ -214,7 +217,7 @@ impl Settings {
             };
             let origin = Origin::File(file.into());
             let Some(text) = text else {
-                let reason = "a string or a list of strings is expected".to_owned();
+                let reason = "a string, true or false, or a list of strings is expected".to_owned();
                 return Err(SettingsError::Value {
                     key,
                     value: format!("{value:?}"),
@@ -257,6 +260,7 @@ impl Settings {
                 .unwrap_or_default(),
             peers: self.list("peers", peer_endpoint)?,
             listen: self.one("listen", listen_address)?,
+            hub: self.one("hub", yes_or_no)?.unwrap_or_default(),
             interfaces: self.list("interfaces", |i| Ok::<_, String>(i.to_owned()))?,
             advertise: self.list("advertise", |a| Ok::<_, String>(a.to_owned()))?,
             ports: self.one("ports", port_range)?,
@@ -328,6 +332,7 @@ fn unusable(row: &Setting, reason: impl fmt::Display) -> SettingsError {
 fn default_of(key: &str) -> String {
     match key {
         "namespace" => Namespace::default().to_string(),
+        "hub" => false.to_string(),
         "log" => DEFAULT_LOG.to_owned(),
         _ => String::new(),
     }
@@ -363,6 +368,14 @@ fn listen_address(text: &str) -> Result<SocketAddr, String> {
     host_port
         .parse()
         .map_err(|_| "an address and port such as 0.0.0.0:4747 is expected".to_owned())
+}
+
+fn yes_or_no(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("true or false is expected"),
+    }
 }
 
 fn port_range(text: &str) -> Result<RangeInclusive<u16>, &'static str> {
@@ -425,6 +438,17 @@ mod tests {
                 ("c.d".to_owned(), "e".to_owned())
             ]
         );
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_on_or_off_is_said_in_several_ways() -> Result<(), SettingsError> {
+        assert!(!Settings::defaults().parse()?.hub);
+        for (text, on) in [("hub = true", true), ("hub = 'off'", false)] {
+            assert_eq!(file(text)?.parse()?.hub, on);
+        }
+        let refused = file("hub = 'maybe'")?.parse();
+        assert!(refused.is_err_and(|error| error.to_string().contains("true or false")));
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use super::peer::{Life, Link, Peer, Rival, Stage};
 use super::reaching::Goal;
 use super::{Brain, LinkId, MatchKind, Origin};
 use crate::{
-    AnnouncementId, Bye, DialFailure, Entry, Event, Hello, LeaveReason, Message, Misbehaviour,
+    AnnouncementId, Bye, DialFailure, Entry, Event, HUB, Hello, LeaveReason, Message, Misbehaviour,
     NodeId, NodeRecord, Version, limits,
 };
 
@@ -68,7 +68,12 @@ impl Brain {
                 .take(limits::ADDRESSES)
                 .copied()
                 .collect(),
-            capabilities: Vec::new(),
+            capabilities: self
+                .config
+                .hub
+                .then(|| HUB.to_owned())
+                .into_iter()
+                .collect(),
         };
         self.send(id, &Message::Hello(hello));
     }
@@ -132,6 +137,7 @@ impl Brain {
                 sent_ns,
                 answered_ns,
             } => self.on_pong(now, node, sent_ns, answered_ns),
+            Message::Nodes { all, known, gone } => self.on_nodes(now, node, all, known, &gone),
             Message::Bye(why) => self.on_bye(now, id, node, &why),
             Message::Unknown => self.counters.unknown_messages += 1,
         }
@@ -332,6 +338,7 @@ impl Brain {
         self.send_snapshot(now, id);
         let sent_ns = self.unix_ns(now);
         self.send(id, &Message::Ping { sent_ns });
+        self.introduce(now, node, id);
     }
 
     fn on_pong(&mut self, now: Instant, node: NodeId, sent_ns: u64, answered_ns: u64) {

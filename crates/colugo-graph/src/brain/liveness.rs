@@ -55,6 +55,7 @@ impl Brain {
             self.forgive(now, late);
         }
         self.flush_if_due(now);
+        self.introduce_if_due(now);
         self.dial_due_fixed(now);
         let own = self.config.node;
         let strangers = self
@@ -333,6 +334,8 @@ impl Brain {
             self.departed.insert(node, now);
         }
         self.tell(Event::NodeLeft { node, name, reason });
+        self.forget_hub(node);
+        self.take_back(now, node);
         self.fixed_lost(now, node);
         self.plan_revival(now, node, life.address, reason);
     }

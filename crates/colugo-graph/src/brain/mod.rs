@@ -5,6 +5,7 @@
 
 mod application;
 mod greeting;
+mod introducing;
 mod liveness;
 mod matching;
 mod peer;
@@ -20,6 +21,7 @@ use crate::{
     limits,
 };
 use application::Own;
+use introducing::Introducing;
 use matching::Matching;
 use peer::{Link, Peer};
 use reaching::{Dial, Fixed};
@@ -39,6 +41,8 @@ pub struct Config {
     pub namespace: Namespace,
     /// The port on which control links are accepted; 0 when none are.
     pub port: u16,
+    /// Whether everybody that is linked with this node is told of everybody else who is.
+    pub hub: bool,
     /// Where others may reach this node, told to them in HELLO.
     pub addresses: Vec<IpAddr>,
     /// Where the own node's sockets can be dialled from this process.
@@ -67,6 +71,8 @@ pub enum Source {
     Machine,
     /// Multicast DNS. The other side hears us as we hear it.
     Mdns,
+    /// This hub. It tells the other side of us as it tells us.
+    Hub(NodeId),
 }
 
 /// How a link came about.
@@ -172,6 +178,7 @@ pub struct MatchChange {
 ///         host: "box".into(),
 ///         namespace: Namespace::default(),
 ///         port: 4000,
+///         hub: false,
 ///         addresses: Vec::new(),
 ///         own_address: [127, 0, 0, 1].into(),
 ///         unix_ns: 0,
@@ -200,6 +207,7 @@ pub struct Brain {
     next_dial: u64,
     fixed: BTreeMap<FixedId, Fixed>,
     departed: Departed,
+    introducing: Introducing,
     effects: VecDeque<Effect>,
     events: VecDeque<Event>,
     limits_told: Vec<&'static str>,
@@ -221,6 +229,7 @@ impl Brain {
             next_dial: 0,
             fixed: BTreeMap::new(),
             departed: Departed::default(),
+            introducing: Introducing::default(),
             effects: VecDeque::new(),
             events: VecDeque::new(),
             limits_told: Vec::new(),
@@ -256,6 +265,7 @@ impl Brain {
             .chain(strangers)
             .chain(fixed)
             .chain(self.own.flush_at())
+            .chain(self.introducing.flush_at())
             .min()
     }
 

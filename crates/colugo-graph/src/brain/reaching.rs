@@ -165,7 +165,7 @@ impl Brain {
             peer.problem = Some(foreign_because(&peer.about, self.config.namespace.as_str()));
         } else if news && peer.life.is_none() && !peer.addresses().is_empty() {
             let patience = match source {
-                Source::Mdns if !we_are_first => COURTESY,
+                Source::Mdns | Source::Hub(_) if !we_are_first => COURTESY,
                 Source::Mdns if peer.addresses().iter().all(is_link_local) => GATHERING,
                 _ => Duration::ZERO,
             };

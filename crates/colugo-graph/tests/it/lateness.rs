@@ -17,6 +17,7 @@ fn patience(late: Duration) -> Duration {
         name: "busy".into(),
         host: "box".into(),
         namespace: Namespace::default(),
+        hub: false,
         port: 4000,
         addresses: Vec::new(),
         own_address: [127, 0, 0, 1].into(),

@@ -1,8 +1,8 @@
 //! Control messages on the wire.
 
 use colugo_graph::{
-    Announcement, AnnouncementId, Bye, Entry, Hello, Kind, Message, MessageError, NodeId, Version,
-    limits,
+    Announcement, AnnouncementId, Bye, Entry, Hello, Introduction, Kind, Message, MessageError,
+    NodeId, Version, limits,
 };
 use proptest::prelude::*;
 
@@ -63,6 +63,26 @@ fn message() -> impl Strategy<Value = Message> {
                 removed,
             }
         }),
+        (
+            any::<bool>(),
+            any::<[u8; 16]>(),
+            "[a-z]{0,20}",
+            any::<u16>()
+        )
+            .prop_map(|(yes, id, text, port)| Message::Nodes {
+                all: yes,
+                known: vec![Introduction {
+                    node: NodeId(id),
+                    name: text.clone(),
+                    host: text,
+                    hub: yes,
+                    addresses: vec![
+                        ([10, 0, 0, 1], port).into(),
+                        "[fd00::1]:4747".parse().unwrap()
+                    ],
+                }],
+                gone: vec![NodeId(id)],
+            }),
         Just(Message::Resync),
         any::<u64>().prop_map(|sent_ns| Message::Ping { sent_ns }),
         any::<(u64, u64)>().prop_map(|(sent_ns, answered_ns)| Message::Pong {

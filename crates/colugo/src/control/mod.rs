@@ -45,6 +45,8 @@ pub(crate) struct ControlConfig {
     pub(crate) listen: Option<SocketAddr>,
     /// Fixed peers: `tcp://host:port`, the scheme may be missing. Names are resolved again at each attempt.
     pub(crate) peers: Vec<String>,
+    /// Whether those who are linked with this node are told of each other.
+    pub(crate) hub: bool,
     /// Names or addresses of the interfaces that discovery may use; empty: all.
     pub(crate) interfaces: Vec<String>,
     /// Addresses to announce instead of those of the interfaces; empty: theirs.

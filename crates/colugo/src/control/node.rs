@@ -442,6 +442,7 @@ fn brain(config: &ControlConfig, host: &str, address: SocketAddr) -> (Brain, IpA
             host: host.to_owned(),
             namespace: config.namespace.clone(),
             port: address.port(),
+            hub: config.hub,
             addresses,
             own_address,
             unix_ns: u64::try_from(unix.as_nanos()).unwrap_or(u64::MAX),

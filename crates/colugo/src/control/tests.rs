@@ -113,6 +113,7 @@ fn config(namespace: &Namespace, peers: &[SocketAddr], discovery: bool) -> Contr
             .iter()
             .map(|address| format!("tcp://{address}"))
             .collect(),
+        hub: false,
         interfaces: Vec::new(),
         advertise: Vec::new(),
         discovery,

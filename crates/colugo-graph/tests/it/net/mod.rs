@@ -44,6 +44,8 @@ pub(crate) struct Net {
     pub(crate) frames: u64,
     pub(crate) octets: u64,
     dialling: Dialling,
+    /// Whether hosts that are added are hubs.
+    pub(crate) hubs: bool,
 }
 
 pub(crate) struct Host {
@@ -132,6 +134,7 @@ impl Net {
             frames: 0,
             octets: 0,
             dialling: BTreeSet::new(),
+            hubs: false,
         }
     }
 
@@ -175,6 +178,7 @@ impl Net {
             host: "virtual".into(),
             namespace: namespace.clone(),
             port: address.port(),
+            hub: self.hubs,
             addresses: vec![address.ip()],
             own_address: IpAddr::from([127, 0, 0, 1]),
             unix_ns: 1_000_000_000,
@@ -216,6 +220,14 @@ impl Net {
             }
         }
         host
+    }
+
+    /// A hub that nothing but its address leads to.
+    pub(crate) fn add_hub(&mut self) -> HostId {
+        self.hubs = true;
+        let hub = self.add_with(false, Namespace::default());
+        self.hubs = false;
+        hub
     }
 
     pub(crate) fn host(&self, host: HostId) -> &Host {
