@@ -11,6 +11,9 @@ const VARIABLE: &str = "COLUGO_TEST_NETNS";
 /// The hosts' network, of which the last octet is the host's number from 1 on.
 const NETWORK: [u8; 3] = [10, 91, 0];
 
+/// The networks of hosts that only a router joins: the third octet is the host's number.
+const ROUTED: [u8; 2] = [10, 93];
+
 /// The network of a host and the one behind it.
 const BEHIND: [u8; 3] = [10, 92, 0];
 
@@ -35,6 +38,12 @@ impl Lan {
     pub fn new(hosts: u8) -> Option<Self> {
         let lan = possible()?.and_then(|()| Self::build(hosts));
         Some(lan.unwrap_or_else(|why| panic!("the network could not be made: {why}")))
+    }
+
+    /// So many hosts, each in a network of its own, that reach each other through a router only. What is sent to all stays in its network.
+    pub fn routed(hosts: u8) -> Option<Self> {
+        let lan = possible()?.and_then(|()| Self::build_routed(hosts));
+        Some(lan.unwrap_or_else(|why| panic!("the networks could not be made: {why}")))
     }
 
     /// One host with nothing but its loopback interface.
@@ -71,6 +80,40 @@ impl Lan {
                 ip,
             });
         }
+        Ok(Self {
+            switch: Some(switch),
+            hosts,
+        })
+    }
+}
+
+impl Lan {
+    fn build_routed(count: u8) -> Result<Self, String> {
+        let switch = Namespace::new("router")?;
+        let router = &switch.0;
+        let [a, b] = ROUTED;
+        let mut hosts = Vec::new();
+        for number in 1..=count {
+            let namespace = Namespace::new(&format!("host{number}"))?;
+            let host = &namespace.0;
+            for order in [
+                format!(
+                    "link add eth0 netns {host} type veth peer name port{number} netns {router}"
+                ),
+                format!("-n {router} addr add {a}.{b}.{number}.254/24 dev port{number}"),
+                format!("-n {router} link set port{number} up"),
+                format!("-n {host} addr add {a}.{b}.{number}.1/24 dev eth0"),
+                format!("-n {host} link set eth0 up"),
+                format!("-n {host} route add default via {a}.{b}.{number}.254"),
+            ] {
+                ip(&order)?;
+            }
+            hosts.push(Host {
+                namespace,
+                ip: Ipv4Addr::new(a, b, number, 1).into(),
+            });
+        }
+        run_in(router, "echo 1 >/proc/sys/net/ipv4/ip_forward")?;
         Ok(Self {
             switch: Some(switch),
             hosts,
@@ -128,18 +171,27 @@ impl Host {
              add chain ip nat after {{ type nat hook postrouting priority 100; }}
              add rule ip nat after oifname eth0 masquerade"
         );
-        let script =
-            "PATH=$PATH:/usr/sbin:/sbin; echo 1 >/proc/sys/net/ipv4/ip_forward && nft \"$0\"";
-        let mut mapping = self.command("sh");
-        let output = mapping.args(["-c", script, &rules]).output();
-        let output = output.map_err(|error| format!("nft: {error}"))?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-        }
+        let script = format!("echo 1 >/proc/sys/net/ipv4/ip_forward && nft '{rules}'");
+        run_in(&self.namespace.0, &script)?;
         Ok(Self {
             namespace: inner,
             ip: Ipv4Addr::new(a, b, c, 2).into(),
         })
+    }
+
+    /// Lets nothing in that was sent to a group of hosts, as many wireless networks and all clouds do.
+    pub fn block_multicast(&self) {
+        let rules = "add table inet quiet
+             add chain inet quiet in { type filter hook input priority 0; }
+             add rule inet quiet in meta pkttype multicast iifname eth0 drop";
+        let script = format!("nft '{rules}'");
+        run_in(&self.namespace.0, &script).unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// Takes its IPv4 address away: it has its IPv6 ones only.
+    pub fn forget_ipv4(&self) {
+        let order = format!("-n {} -4 addr flush dev eth0", self.namespace.0);
+        ip(&order).unwrap_or_else(|why| panic!("{why}"));
     }
 
     /// Pulls its cable out.
@@ -221,6 +273,21 @@ fn possible() -> Option<Result<(), String>> {
         return None;
     }
     Some(tried)
+}
+
+/// A line of shell in a namespace.
+fn run_in(namespace: &str, script: &str) -> Result<(), String> {
+    let script = format!("PATH=$PATH:/usr/sbin:/sbin; {script}");
+    let output = Command::new("ip")
+        .args(["netns", "exec", namespace, "sh", "-c", &script])
+        .output()
+        .map_err(|error| format!("{script}: {error}"))?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        let text = String::from_utf8_lossy(&output.stderr);
+        Err(format!("{script}: {}", text.trim()))
+    }
 }
 
 /// `ip` with these words. The path of an ordinary user lacks the folder it is in.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use colugo_graph::{Announcement, AnnouncementId, Bye, Entry, Kind, Message};
+use colugo_graph::{Announcement, AnnouncementId, Bye, Entry, Introduction, Kind, Message, NodeId};
 use colugo_zmtp::{Cause, Losses, Stamp, put_command};
 
 /// The octets of the document, by the line above them.
@@ -53,6 +53,17 @@ fn the_octets_in_the_document_are_those_on_the_wire() {
         added: vec![entry],
         removed: vec![AnnouncementId(3)],
     };
+    let nodes = Message::Nodes {
+        all: false,
+        known: vec![Introduction {
+            node: NodeId([0x11; 16]),
+            name: "n".to_owned(),
+            host: "m".to_owned(),
+            hub: false,
+            addresses: vec!["10.0.0.1:4747".parse().unwrap()],
+        }],
+        gone: Vec::new(),
+    };
     let written = [
         (
             "STAMP, number 258, time 772 ns, 3 lost for a full queue",
@@ -64,6 +75,10 @@ fn the_octets_in_the_document_are_those_on_the_wire() {
         (
             "delta, from 1 to 2: entry 7, publisher of \"pose\" at port 5555, JSON; entry 3 is withdrawn",
             delta.encode(),
+        ),
+        (
+            "nodes, the node 11…11 has come, n at 10.0.0.1:4747 on the machine m",
+            nodes.encode(),
         ),
     ];
     let written = written.map(|(title, octets)| (title.to_owned(), hex(&octets)));

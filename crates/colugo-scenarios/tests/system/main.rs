@@ -17,6 +17,7 @@ mod listening;
 mod mistakes;
 mod netns_interfaces;
 mod netns_loopback;
+mod netns_networks;
 mod netns_port_mapping;
 mod netns_two_hosts;
 mod peer;

@@ -122,6 +122,7 @@ impl<'a> Start<'a> {
         let mut command = self.command();
         for word in [
             "LISTEN",
+            "HUB",
             "PEERS",
             "INTERFACES",
             "ADVERTISE",
