@@ -58,6 +58,8 @@ pub(crate) enum Command {
     /// List nodes
     #[command(subcommand, arg_required_else_help = true)]
     Node(NodeCommand),
+    /// Find out who is heard and not reached, and why
+    Doctor(DoctorArgs),
     /// Introduce nodes to each other that multicast does not reach
     Hub(HubArgs),
     /// Show the settings in effect
@@ -112,6 +114,22 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "SECS", default_value = "10", value_parser = duration)]
     pub(crate) seconds: Duration,
     /// Print only a summary, as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Looks at the nodes that are heard, the fixed peers, names that match nothing, the ports of publishers and servers, and \
+                  the\ninterfaces. Each finding has what was seen, and what to do. Exit status: 0 healthy; 1 there are \
+                  problems.\n\nExamples:\n  colugo doctor\n  colugo doctor --json | jq -r '.findings[].about'\n  \
+                  colugo --peer tcp://10.0.0.2:4747 doctor"
+)]
+pub(crate) struct DoctorArgs {
+    /// How long to wait for nodes to be heard, at most
+    #[arg(long, value_name = "SECS", default_value = "3", value_parser = duration)]
+    pub(crate) wait: Duration,
+    /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -16,6 +16,7 @@
 mod args;
 mod config_show;
 mod demo;
+mod doctor;
 mod exit;
 mod form;
 mod hex;
@@ -90,6 +91,7 @@ fn run(Args { network, command }: &Args) -> Outcome {
         Command::Service(ServiceCommand::Call(args)) => service_call::run(network, args),
         Command::Service(ServiceCommand::Serve(args)) => service_serve::run(network, args),
         Command::Node(NodeCommand::List(args)) => node_list::run(network, args),
+        Command::Doctor(args) => doctor::run(network, args),
         Command::Hub(args) => hub::run(network, args),
         Command::Config(ConfigCommand::Show(args)) => config_show::run(network, args),
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::{Announcement, Kind, Namespace, NodeId, Topic};
+use crate::{Announcement, DialFailure, Kind, Namespace, NodeId, Topic};
 
 /// The graph as one node sees it at one moment.
 #[derive(Clone, Debug)]
@@ -54,6 +54,10 @@ pub struct NodeInfo {
     pub announcements: Vec<Announcement>,
     /// The last thing that went wrong with it, as a sentence for people.
     pub problem: Option<String>,
+    /// Why the last attempt to reach it failed, while it is not reached.
+    pub failure: Option<DialFailure>,
+    /// Where it may be, as records of it say.
+    pub addresses: Vec<SocketAddr>,
 }
 
 /// A peer that was given by address.
@@ -66,6 +70,8 @@ pub struct FixedPeerInfo {
     pub node: Option<NodeId>,
     /// Why none does, as a sentence for people.
     pub problem: Option<String>,
+    /// The same, for programs.
+    pub failure: Option<DialFailure>,
 }
 
 /// How things stand with a node.

@@ -181,9 +181,26 @@ impl Host {
 
     /// Lets nothing in that was sent to a group of hosts, as many wireless networks and all clouds do.
     pub fn block_multicast(&self) {
-        let rules = "add table inet quiet
-             add chain inet quiet in { type filter hook input priority 0; }
-             add rule inet quiet in meta pkttype multicast iifname eth0 drop";
+        self.filter("input", "iifname eth0 meta pkttype multicast drop");
+    }
+
+    /// Lets others send nothing to all from it.
+    pub fn let_no_multicast_out(&self) {
+        self.filter("output", "oifname eth0 ip daddr 224.0.0.0/4 drop");
+    }
+
+    /// Lets others connect to this TCP port only, and drops what else they begin.
+    pub fn let_in_only(&self, port: u16) {
+        let rule = format!("iifname eth0 tcp flags & (syn | ack) == syn tcp dport != {port} drop");
+        self.filter("input", &rule);
+    }
+
+    fn filter(&self, hook: &str, rule: &str) {
+        let rules = format!(
+            "add table inet {hook}_filter
+             add chain inet {hook}_filter rules {{ type filter hook {hook} priority 0; }}
+             add rule inet {hook}_filter rules {rule}"
+        );
         let script = format!("nft '{rules}'");
         run_in(&self.namespace.0, &script).unwrap_or_else(|why| panic!("{why}"));
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use colugo_graph::{InterfaceInfo, NodeId, NodeState};
+use colugo_graph::{DialFailure, FixedPeerInfo, InterfaceInfo, NodeId, NodeState};
 
 /// What a node knows of itself and others at one moment.
 ///
@@ -27,6 +27,8 @@ pub struct Graph {
     pub topics: Vec<GraphTopic>,
     /// All topics that are served or called, by name.
     pub services: Vec<GraphService>,
+    /// The peers that were given by address, and whether they answer.
+    pub fixed_peers: Vec<FixedPeerInfo>,
     /// This machine's addresses, and whether discovery uses them.
     pub interfaces: Vec<InterfaceInfo>,
 }
@@ -49,8 +51,14 @@ pub struct GraphNode {
     pub address: Option<SocketAddr>,
     /// How long a probe took there and back.
     pub round_trip: Option<Duration>,
+    /// How far its clock is ahead of ours, in nanoseconds (negative: behind); uncertain by half of the round trip.
+    pub clock_ahead_ns: Option<i64>,
     /// The last thing that went wrong with it, as a sentence for people.
     pub problem: Option<String>,
+    /// Why the last attempt to reach it failed, while it is not reached.
+    pub failure: Option<DialFailure>,
+    /// Where it may be, as records of it say.
+    pub addresses: Vec<SocketAddr>,
 }
 
 impl GraphNode {
@@ -64,7 +72,10 @@ impl GraphNode {
             state,
             address: None,
             round_trip: None,
+            clock_ahead_ns: None,
             problem: None,
+            failure: None,
+            addresses: Vec::new(),
         }
     }
 }

@@ -163,7 +163,9 @@ pub use codec::MsgPack;
 #[cfg(feature = "protobuf")]
 pub use codec::Protobuf;
 pub use codec::{Decode, DecodeError, Encode, EncodeError, Text};
-pub use colugo_graph::{InterfaceInfo, NodeId, NodeState, Topic, TopicError};
+pub use colugo_graph::{
+    DialFailure, FixedPeerInfo, InterfaceInfo, NodeId, NodeState, Topic, TopicError,
+};
 pub use colugo_socket::{
     BindError, ConnectError, Endpoint, EndpointError, LinkId, MessageRef, Overflow, Sent,
 };

@@ -275,7 +275,10 @@ impl World for RealWorld {
             node.namespace = info.namespace;
             node.address = info.address;
             node.round_trip = info.round_trip;
+            node.clock_ahead_ns = info.clock_ahead_ns;
             node.problem = info.problem;
+            node.failure = info.failure;
+            node.addresses = info.addresses;
             graph.nodes.push(node);
         }
         let kinds = [
@@ -297,6 +300,7 @@ impl World for RealWorld {
                 }
             }
         }
+        graph.fixed_peers = snapshot.fixed_peers;
         graph.interfaces = snapshot.interfaces;
         graph.sort();
         graph

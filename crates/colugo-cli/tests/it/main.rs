@@ -3,11 +3,14 @@
 mod addresses;
 mod command;
 mod demo;
+mod doctor;
 mod echo;
 mod help;
 mod hints;
+mod hub;
 mod interrupts;
 mod libzmq;
 mod lists;
+mod netns_doctor;
 mod publish;
 mod services;

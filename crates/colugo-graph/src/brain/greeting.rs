@@ -246,6 +246,7 @@ impl Brain {
         let Some(life) = peer.life.as_mut() else {
             peer.life = Some(Life::new(id, address, now));
             peer.problem = None;
+            peer.failure = None;
             peer.directory.waiting = true;
             let name = peer.about.name.clone();
             self.tell(Event::NodeJoined {

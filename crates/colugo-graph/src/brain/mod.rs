@@ -287,6 +287,8 @@ impl Brain {
             clock_ahead_ns: None,
             announcements: self.own.announcements().cloned().collect(),
             problem: None,
+            failure: None,
+            addresses: Vec::new(),
         };
         let mut others: Vec<_> = self.peers.values().map(Peer::info).collect();
         others.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));

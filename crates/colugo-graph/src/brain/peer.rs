@@ -10,7 +10,8 @@ use super::liveness::{PROBE_AFTER, PROBE_AFTER_SECOND, SILENT_AFTER, SUSPECT_AFT
 use super::reaching::{Goal, Reach};
 use super::{FixedId, LinkId, Source};
 use crate::{
-    Announcement, AnnouncementId, LeaveReason, NodeId, NodeInfo, NodeRecord, NodeState, limits,
+    Announcement, AnnouncementId, DialFailure, LeaveReason, NodeId, NodeInfo, NodeRecord,
+    NodeState, limits,
 };
 
 /// A connection. Belongs to nobody until its HELLO has come.
@@ -54,6 +55,8 @@ pub(super) struct Peer {
     pub(super) round_trip: Option<Duration>,
     pub(super) clock_ahead_ns: Option<i64>,
     pub(super) problem: Option<String>,
+    /// Why it was not reached the last time.
+    pub(super) failure: Option<DialFailure>,
 }
 
 /// A node that has joined and has not left.
@@ -117,6 +120,7 @@ impl Peer {
             round_trip: None,
             clock_ahead_ns: None,
             problem: None,
+            failure: None,
         }
     }
 
@@ -171,6 +175,8 @@ impl Peer {
             clock_ahead_ns: self.clock_ahead_ns,
             announcements: self.directory.entries.values().cloned().collect(),
             problem: self.problem.clone(),
+            failure: self.failure,
+            addresses: self.addresses(),
         }
     }
 }

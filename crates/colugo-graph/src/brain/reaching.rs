@@ -91,20 +91,21 @@ enum FixedStage {
 
 impl Fixed {
     pub(super) fn info(&self) -> FixedPeerInfo {
-        let (node, problem) = match self.stage {
-            FixedStage::Reached(node) => (Some(node), None),
-            FixedStage::Own => (
-                None,
-                Some("it is the address of this node itself".to_owned()),
-            ),
+        let (node, problem, failure) = match self.stage {
+            FixedStage::Reached(node) => (Some(node), None, None),
+            FixedStage::Own => {
+                let problem = "it is the address of this node itself";
+                (None, Some(problem.to_owned()), None)
+            }
             FixedStage::Waiting { .. } | FixedStage::Dialling => {
-                (None, self.problem.map(|why| why.to_string()))
+                (None, self.problem.map(|why| why.to_string()), self.problem)
             }
         };
         FixedPeerInfo {
             address: self.name.clone(),
             node,
             problem,
+            failure,
         }
     }
 
@@ -242,6 +243,7 @@ impl Brain {
         }
         peer.reach.failures = peer.reach.failures.saturating_add(1);
         peer.problem = Some(failure.to_string());
+        peer.failure = Some(failure);
         let attempts = peer.reach.failures;
         if failure == DialFailure::Refused {
             peer.memory = None;
