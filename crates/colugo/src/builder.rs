@@ -77,13 +77,14 @@ impl NodeBuilder {
         self
     }
 
-    /// Uses this interface for discovery, by name or address, instead of all. May be called several times.
+    /// Uses this interface for discovery, by name or address, instead of all; with `!` before it, all but this one. May be called several
+    /// times.
     pub fn interface(mut self, interface: impl Into<String>) -> Self {
         self.interfaces.push(interface.into());
         self
     }
 
-    /// Uses these interfaces for discovery, by name or address, instead of all.
+    /// Uses these interfaces for discovery, by name or address, instead of all; `!` before one excludes it.
     pub fn interfaces<I: IntoIterator<Item: Into<String>>>(mut self, interfaces: I) -> Self {
         self.interfaces
             .extend(interfaces.into_iter().map(Into::into));

@@ -187,6 +187,33 @@ impl Brain {
         }
     }
 
+    /// An interface of this machine came or went. Who dials us or is dialled from now on is told these addresses, and everybody who could
+    /// not be reached so far is tried again at once.
+    pub fn handle_network_change(&mut self, now: Instant, addresses: Vec<IpAddr>) {
+        self.config.addresses = addresses;
+        if self.left {
+            return;
+        }
+        let waiting = self
+            .peers
+            .iter_mut()
+            .filter(|(_, peer)| peer.reach.next_timeout().is_some() && peer.reach.failures > 0);
+        let mut due = Vec::new();
+        for (node, peer) in waiting {
+            peer.reach.at = Some(now);
+            due.push(*node);
+        }
+        for node in due {
+            self.dial_if_due(now, node);
+        }
+        for fixed in self.fixed.values_mut() {
+            if let FixedStage::Waiting { until } = &mut fixed.stage {
+                *until = now;
+            }
+        }
+        self.dial_due_fixed(now);
+    }
+
     /// An attempt has failed.
     pub fn handle_dial_failed(&mut self, now: Instant, dial: DialId, failure: DialFailure) {
         let Some(Dial { goal }) = self.dials.remove(&dial) else {

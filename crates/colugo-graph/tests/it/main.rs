@@ -12,4 +12,5 @@ mod messages;
 mod mismatch;
 mod net;
 mod quiet;
+mod records;
 mod strangers;

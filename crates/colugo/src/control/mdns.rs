@@ -16,6 +16,7 @@ use mdns_sd::{
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
+use super::choice::Choice;
 use super::node::NodeControl;
 use super::{ControlConfig, GraphEvent};
 
@@ -23,7 +24,7 @@ use super::{ControlConfig, GraphEvent};
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(3));
 
 /// How often addresses that came and went are looked for, in seconds.
-const IP_CHECK_S: u32 = 2;
+const IP_CHECK_S: u32 = 1;
 
 pub(super) struct Mdns {
     runtime: Handle,
@@ -36,8 +37,8 @@ struct State {
     /// Records heard so far: for nodes of this process that start later.
     known: HashMap<NodeId, NodeRecord>,
     daemon: Option<ServiceDaemon>,
-    /// The interfaces that the daemon uses; empty: all.
-    chosen: BTreeSet<String>,
+    /// The interfaces that the daemon uses.
+    chosen: Choice,
     task: Option<AbortHandle>,
 }
 
@@ -47,30 +48,27 @@ impl State {
         let Some(daemon) = &self.daemon else {
             return;
         };
-        let registrations = || self.members.values().map(|member| &member.registration);
-        let all = registrations().any(|registration| registration.interfaces.is_empty());
-        let named =
-            registrations().flat_map(|registration| registration.interfaces.iter().cloned());
-        let chosen = if all {
-            BTreeSet::new()
-        } else {
-            named.collect()
-        };
+        let members = self.members.values();
+        let chosen = Choice::any_of(members.map(|member| &member.registration.interfaces));
         if chosen == self.chosen {
             return;
         }
-        let applied = if chosen.is_empty() {
-            daemon.enable_interface(IfKind::All)
-        } else {
+        let kinds = |words: &BTreeSet<String>| {
             let kind = |word: &String| {
                 word.parse()
                     .map_or_else(|_| IfKind::Name(word.clone()), IfKind::Addr)
             };
-            let kinds: Vec<_> = chosen.iter().map(kind).collect();
+            words.iter().map(kind).collect::<Vec<_>>()
+        };
+        // What is said later counts more.
+        let allowed = if chosen.allowed.is_empty() {
+            daemon.enable_interface(IfKind::All)
+        } else {
             daemon
                 .disable_interface(IfKind::All)
-                .and_then(|()| daemon.enable_interface(kinds))
+                .and_then(|()| daemon.enable_interface(kinds(&chosen.allowed)))
         };
+        let applied = allowed.and_then(|()| daemon.disable_interface(kinds(&chosen.denied)));
         if let Err(error) = applied {
             tracing::warn!(%error, "mDNS does not take the choice of interfaces");
         }
@@ -90,7 +88,7 @@ pub(super) struct Registration {
     txt: Vec<(String, String)>,
     /// Empty: those of the interfaces, on each interface its own.
     addresses: Vec<IpAddr>,
-    interfaces: Vec<String>,
+    interfaces: Choice,
 }
 
 impl Registration {
@@ -106,7 +104,7 @@ impl Registration {
             port: listens.port(),
             txt: NodeRecord::txt(Version::OURS, &config.namespace, &config.name, host),
             addresses,
-            interfaces: config.interfaces.clone(),
+            interfaces: Choice::new(&config.interfaces),
         }
     }
 
@@ -233,7 +231,7 @@ impl Mdns {
         let daemon = ServiceDaemon::new()?;
         let mut state = self.state();
         daemon.set_ip_check_interval(IP_CHECK_S)?;
-        state.chosen = BTreeSet::new();
+        state.chosen = Choice::default();
         state.daemon = Some(daemon.clone());
         state.choose_interfaces();
         // After that: an interface that is not to be used has not gone.
@@ -276,10 +274,10 @@ impl Mdns {
 
     fn no_interface(&self) -> String {
         let chosen = &self.state().chosen;
-        if chosen.is_empty() {
+        if chosen.allowed.is_empty() {
             "no network interface takes multicast: all are down, or the process has no file descriptors left".to_owned()
         } else {
-            let words: Vec<_> = chosen.iter().map(String::as_str).collect();
+            let words: Vec<_> = chosen.allowed.iter().map(String::as_str).collect();
             format!(
                 "no interface of this machine is one of {}",
                 words.join(", ")

@@ -4,6 +4,7 @@
 //! to know data sockets and users' callbacks. Everything runs on one thread per process, which nothing of the data plane
 //! can hold up. Used by `Node` and its handles.
 
+mod choice;
 mod dial;
 mod interfaces;
 mod link;
@@ -47,7 +48,7 @@ pub(crate) struct ControlConfig {
     pub(crate) peers: Vec<String>,
     /// Whether those who are linked with this node are told of each other.
     pub(crate) hub: bool,
-    /// Names or addresses of the interfaces that discovery may use; empty: all.
+    /// Names or addresses of the interfaces that discovery may use, or with `!` may not; none named: all others.
     pub(crate) interfaces: Vec<String>,
     /// Addresses to announce instead of those of the interfaces; empty: theirs.
     pub(crate) advertise: Vec<IpAddr>,

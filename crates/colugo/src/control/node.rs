@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::AbortHandle;
 
+use super::choice::Choice;
 use super::interfaces::{Interfaces, host_name};
 use super::link::{self, Established, LinkHandle};
 use super::mdns::{Mdns, Registration};
@@ -26,7 +27,7 @@ use super::rendezvous::Rendezvous;
 use super::thread::{ControlThread, Presence};
 use super::{ControlConfig, ControlError, GraphEvent, Match, OnEvent, OnMatch, dial, listen};
 
-/// How often the rendezvous directory is read. Newcomers dial those who are there, so this is for the odd case only.
+/// How often the rendezvous directory and the interfaces are read. Newcomers dial those who are there, so this is for the odd case only.
 const SCAN_EVERY: Duration = Duration::from_secs(1);
 
 /// Dials at once; a flood of records must not take all file descriptors.
@@ -40,7 +41,10 @@ pub(super) struct NodeControl {
     runtime: Handle,
     mdns: Arc<Mdns>,
     address: SocketAddr,
-    interfaces: Vec<String>,
+    interfaces: Choice,
+    advertise: Vec<IpAddr>,
+    /// The addresses of this machine that worked when we looked last.
+    working: Mutex<Vec<(String, IpAddr)>>,
     discovery: bool,
     fixed: Vec<(String, u16)>,
     brain: Mutex<Brain>,
@@ -100,7 +104,9 @@ impl NodeControl {
             runtime: thread.runtime().clone(),
             mdns: thread.mdns().clone(),
             address,
-            interfaces: config.interfaces.clone(),
+            interfaces: Choice::new(&config.interfaces),
+            advertise: config.advertise.clone(),
+            working: Mutex::new(Interfaces::now().working()),
             discovery: config.discovery,
             fixed,
             brain: Mutex::new(brain),
@@ -324,7 +330,7 @@ impl NodeControl {
     }
 
     async fn candidates(&self, target: Target) -> Result<Vec<SocketAddr>, DialFailure> {
-        let mut addresses = match target {
+        let addresses = match target {
             Target::Node { addresses, .. } => addresses,
             Target::Fixed(FixedId(index)) => {
                 let fixed = usize::try_from(index)
@@ -334,10 +340,7 @@ impl NodeControl {
                 dial::resolve(host, *port).await?
             }
         };
-        if addresses.len() > 1 {
-            Interfaces::now().order(&mut addresses);
-        }
-        Ok(addresses)
+        Ok(Interfaces::now().order(&addresses))
     }
 
     /// Nobody, or somebody else, answers where a node of this machine said it would be: its file is a leftover.
@@ -365,6 +368,17 @@ impl NodeControl {
         link::run(self, link, handle, established).await;
     }
 
+    /// Looks whether an interface came or went: others are told other addresses from then on, and who could not be reached may be now.
+    fn look_around(&self) {
+        let interfaces = Interfaces::now();
+        let working = interfaces.working();
+        if std::mem::replace(&mut *lock(&self.working), working.clone()) == working {
+            return;
+        }
+        let addresses = tellable(&interfaces, &self.advertise, &self.interfaces, self.address);
+        self.with_brain(|brain, now| brain.handle_network_change(now, addresses));
+    }
+
     fn scan(&self) {
         let scanned = lock(&self.rendezvous).as_mut().map(Rendezvous::scan);
         if let Some((came, gone)) = scanned
@@ -390,7 +404,10 @@ async fn run(node: Arc<NodeControl>, listener: TcpListener, presence: Option<Pre
         tokio::select! {
             () = node.stirred.notified() => {}
             () = until(due) => node.with_brain(Brain::handle_timeout),
-            _ = scans.tick() => node.scan(),
+            _ = scans.tick() => {
+                node.scan();
+                node.look_around();
+            }
         }
     }
     accepting.abort();
@@ -430,11 +447,8 @@ fn brain(config: &ControlConfig, host: &str, address: SocketAddr) -> (Brain, IpA
     } else {
         address.ip()
     };
-    let addresses = match (&*config.advertise, everywhere) {
-        ([], true) => Interfaces::now().for_others(&config.interfaces),
-        ([], false) => vec![address.ip()],
-        (advertised, _) => advertised.to_vec(),
-    };
+    let chosen = Choice::new(&config.interfaces);
+    let addresses = tellable(&Interfaces::now(), &config.advertise, &chosen, address);
     let brain = Brain::new(
         Config {
             node: config.id,
@@ -450,6 +464,20 @@ fn brain(config: &ControlConfig, host: &str, address: SocketAddr) -> (Brain, IpA
         Instant::now(),
     );
     (brain, own_address)
+}
+
+/// The addresses that others may be told.
+fn tellable(
+    interfaces: &Interfaces,
+    advertise: &[IpAddr],
+    chosen: &Choice,
+    listens: SocketAddr,
+) -> Vec<IpAddr> {
+    match (advertise, listens.ip().is_unspecified()) {
+        ([], true) => interfaces.for_others(chosen),
+        ([], false) => vec![listens.ip()],
+        (advertised, _) => advertised.to_vec(),
+    }
 }
 
 /// Nothing that the rest of the library does may end the thread of all nodes.

@@ -428,6 +428,11 @@ impl Net {
         seen
     }
 
+    /// Whether an attempt of it to reach somebody is out.
+    pub(crate) fn is_dialling(&self, host: HostId) -> bool {
+        self.dialling.iter().any(|(from, _)| *from == host)
+    }
+
     pub(crate) fn finds(&self, host: HostId, want: WantId, other: HostId) -> bool {
         self.hosts[host]
             .found
