@@ -169,7 +169,7 @@ impl Brain {
         {
             self.reaching_failed(now, Goal::Node(wanted), DialFailure::OtherNode);
         }
-        if !self.peers.contains_key(&node) && !self.make_room() {
+        if !self.peers.contains_key(&node) && !self.make_room(true) {
             return self.part(id, Bye::Full);
         }
         self.departed.remove(node);

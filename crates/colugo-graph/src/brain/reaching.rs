@@ -143,7 +143,7 @@ impl Brain {
             || record.version.major != Version::OURS.major;
         if !self.peers.contains_key(&node) {
             self.counters.foreign_records += u64::from(foreign);
-            if !self.make_room() {
+            if !self.make_room(false) {
                 return;
             }
         }
@@ -448,16 +448,19 @@ impl Brain {
         }
     }
 
-    /// Whether one more node may be known. One that is of no use to us makes room for it.
-    pub(super) fn make_room(&mut self) -> bool {
+    /// Whether one more node may be known. One that is of no use to us makes room for it: first one that is not for us, then the one that
+    /// was tried in vain most often. For a node that has shown that it lives, `alive`, any makes room that has not.
+    pub(super) fn make_room(&mut self, alive: bool) -> bool {
         if self.peers.len() < limits::PEERS {
             return true;
         }
-        let foreign = self
-            .peers
-            .iter()
-            .find(|(_, peer)| peer.foreign && peer.life.is_none());
-        if let Some(node) = foreign.map(|(node, _)| *node) {
+        let of_use = |peer: &Peer| {
+            peer.life.is_some() || !(peer.foreign || peer.reach.failures > 0 || alive)
+        };
+        let useless = self.peers.iter().filter(|(_, peer)| !of_use(peer));
+        let least = useless.max_by_key(|(_, peer)| (peer.foreign, peer.reach.failures));
+        if let Some(node) = least.map(|(node, _)| *node) {
+            self.cancel_dial(node);
             self.peers.remove(&node);
             return true;
         }

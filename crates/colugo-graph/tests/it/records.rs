@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use colugo_graph::{Event, NodeRecord, Source, Version};
+use colugo_graph::{Event, NodeId, NodeRecord, Source, Version, limits};
 
 use crate::net::{HostId, MS, Net, SEC};
 
@@ -144,4 +144,33 @@ fn when_an_interface_comes_or_goes_who_was_not_reached_is_tried_at_once() {
     let now = net.now;
     net.with_running(a, |brain| brain.handle_network_change(now, Vec::new()));
     net.until(SEC / 2, "the link", |net| net.sees(a, b) && net.sees(b, a));
+}
+
+#[test]
+fn a_flood_of_records_of_nobody_leaves_room_for_who_lives() {
+    let mut net = Net::new(4);
+    let a = net.add();
+    for number in 0..1500_u32 {
+        let mut id = [0xee; 16];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        let record = NodeRecord {
+            node: NodeId(id),
+            version: Version::OURS,
+            namespace: "default".to_owned(),
+            name: format!("nobody{number}"),
+            host: String::new(),
+            hub: false,
+            addresses: vec![([10, 8, 0, 1], 4000).into()],
+        };
+        let now = net.now;
+        net.with_running(a, |brain| brain.handle_record(now, Source::Mdns, record));
+    }
+    assert!(net.brain(a).snapshot().nodes.len() <= limits::PEERS + 1);
+    // It dials us, or we dial it, as the ids have it.
+    for _ in 0..2 {
+        let b = net.add();
+        net.until(5 * SEC, "who lives", |net| net.sees(a, b) && net.sees(b, a));
+    }
+    net.advance(3 * SEC);
+    assert!((1..=2).all(|b| net.sees(a, b)), "{}", net.story());
 }

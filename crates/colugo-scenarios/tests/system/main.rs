@@ -18,6 +18,7 @@ mod mistakes;
 mod netns_interfaces;
 mod netns_loopback;
 mod netns_networks;
+mod netns_poison;
 mod netns_port_mapping;
 mod netns_two_hosts;
 mod peer;
