@@ -11,8 +11,8 @@ use crate::node_list::SCHEMA;
 use crate::output::{Out, say};
 use crate::session::Session;
 
-/// Where a hub listens unless it is told otherwise: the address that others are given should be one that can be remembered.
-const DEFAULT_LISTEN: &str = "0.0.0.0:4747";
+/// Where a hub listens unless it is told otherwise, IPv4 too: the address that others are given should be one that can be remembered.
+const DEFAULT_LISTEN: &str = "[::]:4747";
 
 pub(crate) fn run(network: &NetworkArgs, args: &HubArgs) -> Outcome {
     let settings = colugo::settings().map_err(|error| Failure::with(Exit::Usage, error))?;
