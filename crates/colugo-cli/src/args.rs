@@ -126,8 +126,8 @@ pub(crate) struct DemoArgs {
                   colugo --peer tcp://10.0.0.2:4747 doctor"
 )]
 pub(crate) struct DoctorArgs {
-    /// How long to wait for nodes to be heard, at most
-    #[arg(long, value_name = "SECS", default_value = "3", value_parser = duration)]
+    /// How long to wait for nodes to be heard and to answer, at most; one that does not is known to after 3 s
+    #[arg(long, value_name = "SECS", default_value = "5", value_parser = duration)]
     pub(crate) wait: Duration,
     /// Print one JSON object
     #[arg(long)]

@@ -68,14 +68,18 @@ pub(super) fn elsewhere(graph: &Graph, namespace: &str) -> Vec<Finding> {
 }
 
 fn unreached(node: &GraphNode) -> Option<Finding> {
-    let failure = node.failure?;
     let tried = places(&node.addresses);
-    Some(
-        Finding::problem("unreachable", &*node.name)
+    let finding = Finding::problem("unreachable", &*node.name);
+    Some(match node.failure {
+        Some(failure) => finding
             .what("discovery shows it, and it can't be reached")
             .because(format!("{failure} at {tried}"))
             .advise(remedy(failure)),
-    )
+        None => finding
+            .what("discovery shows it, and it has not answered yet")
+            .because(format!("no answer so far at {tried}"))
+            .advise("wait longer (--wait); if that does not help, a firewall may drop what is sent to that port, or its process is stopped"),
+    })
 }
 
 fn places(addresses: &[SocketAddr]) -> String {
@@ -130,18 +134,21 @@ fn clock(node: &GraphNode) -> Option<Finding> {
 /// Peers that were given by address and do not answer.
 pub(super) fn fixed_peers(graph: &Graph) -> Vec<Finding> {
     let waiting = graph.fixed_peers.iter().filter(|peer| peer.node.is_none());
-    let found = waiting.filter_map(|peer| {
-        let problem = peer.problem.as_deref()?;
-        let advice = peer.failure.map_or("leave it out", |failure| match failure {
+    let found = waiting.map(|peer| {
+        let problem = peer.problem.as_deref().unwrap_or("no answer so far");
+        let unanswered = if peer.problem.is_some() {
+            "leave it out"
+        } else {
+            "wait longer (--wait); if that does not help, a firewall may drop what is sent to that port"
+        };
+        let advice = peer.failure.map_or(unanswered, |failure| match failure {
             DialFailure::Refused => "start a node there with COLUGO_LISTEN and this port, or a hub (colugo hub); check the port",
             other => remedy(other),
         });
-        Some(
-            Finding::problem("peer", &*peer.address)
-                .what("this fixed peer is not reached")
-                .because(problem)
-                .advise(advice),
-        )
+        Finding::problem("peer", &*peer.address)
+            .what("this fixed peer is not reached")
+            .because(problem)
+            .advise(advice)
     });
     found.collect()
 }

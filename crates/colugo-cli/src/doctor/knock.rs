@@ -1,5 +1,6 @@
 //! Whether what nodes offer can be reached: a connection to each port of publishers and servers that are alive, ended at once.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -37,13 +38,14 @@ pub(super) fn data_ports(graph: &Graph, interrupt: &Interrupt) -> Vec<Finding> {
                 .ok()?;
             Some((kind, name.as_str(), address))
         })
-        .take(PORTS_MAX)
         .collect();
     let mut findings = Vec::new();
-    for few in doors.chunks(HANDS) {
+    let mut left = doors.len();
+    for few in doors.chunks(HANDS).take(PORTS_MAX / HANDS) {
         if interrupt.is_set() {
             break;
         }
+        left -= few.len();
         let closed = std::thread::scope(|scope| {
             let tries: Vec<_> = few
                 .iter()
@@ -56,18 +58,45 @@ pub(super) fn data_ports(graph: &Graph, interrupt: &Interrupt) -> Vec<Finding> {
                 .map(|one| one.join().ok().flatten())
                 .collect::<Vec<_>>()
         });
-        findings.extend(few.iter().zip(closed).filter_map(|((kind, name, address), error)| {
-            let error = error?;
-            Some(
-                Finding::problem("port", format!("{kind} {name:?} at tcp://{address}"))
-                    .what("its node is reached, and its own port is not")
-                    .because(error.to_string())
-                    .advise(
-                        "a firewall lets the control port pass and not this one: give publishers and servers there a range with \
-                         COLUGO_PORTS=20000-20100 and open that",
-                    ),
-            )
-        }));
+        findings.extend(
+            few.iter()
+                .zip(closed)
+                .filter_map(|((kind, name, address), error)| {
+                    let error = error?;
+                    Some(
+                        Finding::problem("port", format!("{kind} {name:?} at tcp://{address}"))
+                            .what("its node is reached, and its own port is not")
+                            .because(error.to_string())
+                            .advise(remedy(error.kind())),
+                    )
+                }),
+        );
+    }
+    if left > 0 {
+        findings.push(
+            Finding::note("ports", format!("{left} ports"))
+                .what("publishers and servers whose own ports were not tried")
+                .because(format!(
+                    "{} are known, and {PORTS_MAX} are tried at most",
+                    doors.len()
+                ))
+                .advise(
+                    "look at those you miss: colugo topic echo NAME, colugo service call NAME …",
+                ),
+        );
     }
     findings
+}
+
+fn remedy(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::ConnectionRefused => {
+            "it has probably ended this moment: look again; if it stays so, a firewall there refuses what is sent to that port"
+        }
+        ErrorKind::TimedOut => {
+            "a firewall lets the control port pass and not this one: give publishers and servers there a range with \
+             COLUGO_PORTS=20000-20100 and open that"
+        }
+        _ => "check addresses and routes of both machines",
+    }
 }

@@ -97,7 +97,8 @@ fn a_short_shortage_costs_nobody_its_connection() {
 
 #[test]
 fn dialling_goes_on_when_there_are_descriptors_again() {
-    Alone::new().open_files(64).run(
+    // Room for all connections, both ends of each, beside those that are kept back.
+    Alone::new().open_files(128).run(
         "descriptors::dialling_goes_on_when_there_are_descriptors_again",
         || {
             let pull = PullSocket::new().unwrap();
