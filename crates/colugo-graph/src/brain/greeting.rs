@@ -137,7 +137,11 @@ impl Brain {
                 sent_ns,
                 answered_ns,
             } => self.on_pong(now, node, sent_ns, answered_ns),
-            Message::Nodes { all, known, gone } => self.on_nodes(now, node, all, known, &gone),
+            Message::Nodes { all, known, gone } if self.is_hub(node) => {
+                self.on_nodes(now, node, all, known, &gone);
+            }
+            // Who does not say that it is a hub tells of nobody but itself.
+            Message::Nodes { .. } => self.counters.unknown_messages += 1,
             Message::Bye(why) => self.on_bye(now, id, node, &why),
             Message::Unknown => self.counters.unknown_messages += 1,
         }

@@ -64,9 +64,16 @@ impl Brain {
         if self.introducing.flush_at.is_none_or(|at| at > now) {
             return;
         }
-        let Introducing { fresh, gone, .. } = std::mem::take(&mut self.introducing);
+        let Introducing {
+            fresh, mut gone, ..
+        } = std::mem::take(&mut self.introducing);
         let fresh: Vec<_> = fresh.into_iter().collect();
-        let gone: Vec<_> = gone.into_iter().take(limits::PEERS).collect();
+        // More than one message may have are told a little later.
+        if let Some(first) = gone.iter().nth(limits::PEERS).copied() {
+            self.introducing.gone = gone.split_off(&first);
+            self.introducing.flush_at = Some(now + BATCH);
+        }
+        let gone: Vec<_> = gone.into_iter().collect();
         // Two frames serve all: who is reached by a loopback address is told of such addresses too.
         let frames = [false, true].map(|near| {
             let message = Message::Nodes {
@@ -140,6 +147,11 @@ impl Brain {
         peers
             .filter_map(|node| introduction(self.peers.get(node)?, near))
             .collect()
+    }
+
+    /// Whether a node has said that it is one.
+    pub(super) fn is_hub(&self, node: NodeId) -> bool {
+        self.peers.get(&node).is_some_and(|peer| peer.about.hub)
     }
 
     fn is_near(&self, node: NodeId) -> bool {

@@ -1,6 +1,6 @@
 //! Hubs: one address that all know takes the place of multicast.
 
-use colugo_graph::{Event, Namespace, NodeState};
+use colugo_graph::{Event, Hello, Introduction, Message, Namespace, NodeId, NodeState, Version};
 
 use crate::net::{HostId, Net, SEC};
 
@@ -139,6 +139,44 @@ fn who_has_left_is_not_looked_for_on_account_of_a_hub() {
     let late = around(&mut net, &[hub], 1)[0];
     net.advance(10 * SEC);
     assert_eq!(net.events_of(late, failed), 0, "{}", net.story());
+}
+
+/// Else anybody could make others dial whatever it likes.
+#[test]
+fn who_does_not_say_that_it_is_a_hub_is_not_believed() {
+    for (word, dials) in [("hub", 1), ("no hub", 0)] {
+        let mut net = Net::new(1);
+        let host = net.add_with(false, Namespace::default());
+        let hello = Message::Hello(Hello {
+            node: NodeId([9; 16]),
+            version: Version::OURS,
+            namespace: Namespace::default().to_string(),
+            name: "stranger".into(),
+            host: "virtual".into(),
+            port: 1,
+            addresses: Vec::new(),
+            capabilities: vec![word.into()],
+        });
+        let link = net.intrude(host, Some(&hello.encode()));
+        let nodes = Message::Nodes {
+            all: true,
+            known: vec![Introduction {
+                node: NodeId([8; 16]),
+                name: "victim".into(),
+                host: "virtual".into(),
+                hub: false,
+                addresses: vec!["10.9.9.9:80".parse().unwrap()],
+            }],
+            gone: Vec::new(),
+        };
+        let now = net.now;
+        net.brain(host).handle_message(now, link, &nodes.encode());
+        let heard = net.brain(host).snapshot().nodes;
+        let heard = heard.iter().filter(|node| node.name == "victim");
+        assert_eq!(heard.count(), dials, "{word}");
+        let counted = net.brain(host).snapshot().counters.unknown_messages;
+        assert_eq!(counted, 1 - dials as u64, "{word}");
+    }
 }
 
 /// Behind a hub and on the same network too: one link, whoever told of it.
