@@ -57,7 +57,9 @@ impl NodeBuilder {
         self
     }
 
-    /// Dials this control endpoint, e.g. `tcp://10.0.0.2:4747`, where discovery does not reach. May be called several times.
+    /// Dials this control endpoint, e.g. `tcp://10.0.0.2:4747`, where discovery does not reach; or whom DNS names for a domain, `dns-sd:example.org`: one
+    /// of those in its SRV records of `_colugo-node._tcp`, asked anew at each attempt. `@10.0.0.1` after it names the server to ask. May be
+    /// called several times.
     pub fn peer(mut self, endpoint: impl Into<String>) -> Self {
         self.peers.push(endpoint.into());
         self

@@ -347,10 +347,15 @@ fn user_file(environment: &dyn Fn(&'static str) -> Option<String>) -> Option<Pat
 }
 
 fn peer_endpoint(text: &str) -> Result<String, String> {
+    if crate::control::is_seed(text) {
+        return Ok(text.to_owned());
+    }
     let host_port = text.strip_prefix("tcp://").unwrap_or(text);
     match host_port.rsplit_once(':') {
         Some((host, port))
-            if !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0) =>
+            if !host.is_empty()
+                && host != "dns-sd"
+                && port.parse::<u16>().is_ok_and(|port| port > 0) =>
         {
             Ok(format!("tcp://{host_port}"))
         }

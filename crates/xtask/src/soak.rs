@@ -3,7 +3,7 @@
 
 use crate::error::Error;
 use crate::namespaces;
-use crate::process::Process;
+use crate::process::{Process, cargo_program};
 use crate::workshop::{Workshop, cargo_in, root};
 use std::time::Duration;
 
@@ -20,12 +20,28 @@ struct Scenario {
     times: u32,
 }
 
-const SCENARIOS: &[Scenario] = &[Scenario {
-    name: "first-message",
-    tests: "first_message::",
-    variable: "COLUGO_SOAK_PAIRS",
-    times: 200,
-}];
+const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "first-message",
+        tests: "first_message::",
+        variable: "COLUGO_SOAK_PAIRS",
+        times: 200,
+    },
+    // All networks that the tests make, and the time to the first message on each.
+    Scenario {
+        name: "networks",
+        tests: "netns_",
+        variable: "COLUGO_SOAK_NETWORKS",
+        times: 1,
+    },
+    // So many seconds: longer than any record is kept.
+    Scenario {
+        name: "quiet",
+        tests: "netns_quiet::",
+        variable: "COLUGO_SOAK_QUIET_S",
+        times: 400,
+    },
+];
 
 /// Sockets on a virtual network, each run from a seed.
 const SIMULATOR: &str = "simulator";
@@ -119,10 +135,18 @@ fn faults(arguments: &[String]) -> Result<bool, Error> {
 
 fn repeat(scenario: &Scenario, times: Option<u32>) -> Result<bool, Error> {
     let times = times.unwrap_or(scenario.times);
-    println!("{}: {times} times", scenario.name);
+    println!("{}: {times}", scenario.name);
     // With the workspace's features, so that what the tests have built is used again.
-    let cargo = cargo_in(&root()).args(["test", "--locked", "--workspace", "--all-features"]);
+    let cargo = if scenario.tests.starts_with("netns_") && namespaces::are_possible() {
+        let inside = namespaces::inside().arg(cargo_program()).dir(&root());
+        let inside = inside.env("CARGO_NET_OFFLINE", "true");
+        // One at a time, so that the figures are those of one.
+        inside.env("RUST_TEST_THREADS", "1")
+    } else {
+        cargo_in(&root())
+    };
     cargo
+        .args(["test", "--locked", "--workspace", "--all-features"])
         .args(["--test", "system", scenario.tests])
         .env(scenario.variable, times.to_string())
         .limit(LIMIT)

@@ -21,6 +21,7 @@ mod netns_loopback;
 mod netns_networks;
 mod netns_poison;
 mod netns_port_mapping;
+mod netns_quiet;
 mod netns_two_hosts;
 mod peer;
 mod place;

@@ -12,6 +12,8 @@ mod listen;
 mod mdns;
 mod node;
 mod rendezvous;
+mod seed;
+mod srv;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -29,6 +31,7 @@ use colugo_graph::{
 #[cfg(fuzzing)]
 pub use mdns::record_from_octets;
 use node::NodeControl;
+pub(crate) use seed::is_seed;
 use thread::ControlThread;
 
 /// How long [`Control::close`] waits for goodbyes to go out.
@@ -44,7 +47,7 @@ pub(crate) struct ControlConfig {
     pub(crate) namespace: Namespace,
     /// Where control links are accepted; `None`: on all interfaces at a port that is free.
     pub(crate) listen: Option<SocketAddr>,
-    /// Fixed peers: `tcp://host:port`, the scheme may be missing. Names are resolved again at each attempt.
+    /// Fixed peers: `tcp://host:port`, the scheme may be missing, or `dns-sd:domain`. Names are resolved again at each attempt.
     pub(crate) peers: Vec<String>,
     /// Whether those who are linked with this node are told of each other.
     pub(crate) hub: bool,
@@ -71,7 +74,7 @@ pub(crate) enum ControlError {
         source: std::io::Error,
     },
     /// A fixed peer is no address.
-    #[error("the peer {peer:?} is no address: write it as tcp://host:port")]
+    #[error("the peer {peer:?} is no address: write it as tcp://host:port, or dns-sd:domain")]
     Peer {
         /// What was given.
         peer: String,

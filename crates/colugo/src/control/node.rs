@@ -24,6 +24,7 @@ use super::interfaces::{Interfaces, host_name};
 use super::link::{self, Established, LinkHandle};
 use super::mdns::{Mdns, Registration};
 use super::rendezvous::Rendezvous;
+use super::seed::Seed;
 use super::thread::{ControlThread, Presence};
 use super::{ControlConfig, ControlError, GraphEvent, Match, OnEvent, OnMatch, dial, listen};
 
@@ -46,7 +47,7 @@ pub(super) struct NodeControl {
     /// The addresses of this machine that worked when we looked last.
     working: Mutex<Vec<(String, IpAddr)>>,
     discovery: bool,
-    fixed: Vec<(String, u16)>,
+    fixed: Vec<Seed>,
     brain: Mutex<Brain>,
     wants: Mutex<HashMap<WantId, OnMatch>>,
     on_event: OnEvent,
@@ -76,7 +77,7 @@ impl NodeControl {
     ) -> Result<Arc<Self>, ControlError> {
         let mut fixed = Vec::new();
         for peer in &config.peers {
-            fixed.push(dial::parse(peer).ok_or_else(|| ControlError::Peer { peer: peer.clone() })?);
+            fixed.push(Seed::parse(peer).ok_or_else(|| ControlError::Peer { peer: peer.clone() })?);
         }
         let wanted = config
             .listen
@@ -336,8 +337,12 @@ impl NodeControl {
                 let fixed = usize::try_from(index)
                     .ok()
                     .and_then(|index| self.fixed.get(index));
-                let (host, port) = fixed.ok_or(DialFailure::Unresolved)?;
-                dial::resolve(host, *port).await?
+                let seed = fixed.ok_or(DialFailure::Unresolved)?;
+                let addresses = seed.resolve().await?;
+                if seed.is_ordered() {
+                    return Ok(addresses);
+                }
+                addresses
             }
         };
         Ok(Interfaces::now().order(&addresses))

@@ -1,7 +1,8 @@
 //! The driver over real sockets. What the brain decides is tested in `colugo-graph` without any.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -25,9 +26,12 @@ struct Node {
 
 impl Node {
     fn start(namespace: &Namespace, peers: &[SocketAddr], discovery: bool) -> Self {
+        Self::with(config(namespace, peers, discovery))
+    }
+
+    fn with(config: ControlConfig) -> Self {
         let (sender, events) = channel();
         let sender = Mutex::new(sender);
-        let config = config(namespace, peers, discovery);
         let id = config.id;
         let on_event = Arc::new(move |event| {
             let _ = sender.lock().unwrap().send(event);
@@ -231,6 +235,61 @@ fn a_fixed_peer_is_enough() {
     ));
 }
 
+/// A name server that knows one service, under an instance: SRV for the domain itself finds nothing. It counts the questions.
+fn name_server(port: u16) -> (SocketAddr, Arc<AtomicUsize>) {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let (at, asked) = (socket.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+    let count = asked.clone();
+    std::thread::spawn(move || {
+        let mut octets = [0; 512];
+        while let Ok((len, from)) = socket.recv_from(&mut octets) {
+            count.fetch_add(1, Ordering::Relaxed);
+            let mut answer = octets[..len].to_vec();
+            answer[2] |= 0x80;
+            let pointer = answer[len - 3] == 12;
+            let instance = answer[12] == 3;
+            let mut srv = vec![0, 0, 0, 0];
+            srv.extend_from_slice(&port.to_be_bytes());
+            srv.extend_from_slice(b"\x09localhost\0");
+            // The question's name is that of the service.
+            let (kind, data) = match (pointer, instance) {
+                (true, _) => (12, b"\x03one\xc0\x0c".to_vec()),
+                (false, true) => (33, srv),
+                (false, false) => (1, vec![0; 4]),
+            };
+            answer[7] = 1;
+            answer.extend_from_slice(&[0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 9, 0]);
+            answer.push(data.len().try_into().unwrap());
+            answer.extend_from_slice(&data);
+            socket.send_to(&answer, from).unwrap();
+        }
+    });
+    (at, asked)
+}
+
+#[test]
+fn a_domain_names_a_peer_and_is_asked_again_when_it_is_gone() {
+    let namespace = namespace();
+    let server = Node::start(&namespace, &[], false);
+    let (dns, asked) = name_server(server.local().port());
+    let mut config = config(&namespace, &[], false);
+    config.peers = vec![format!("dns-sd:example.org@{dns}")];
+    let client = Node::with(config);
+    let here = server.want("pose");
+    client.publish("pose", 7777);
+    assert_eq!(found(&here).0, client.id);
+    let before = asked.load(Ordering::Relaxed);
+    assert!(before >= 3, "the domain, its instances, and one of them");
+    let gone = server.id;
+    drop(server);
+    client.until_gone(gone);
+    let end = Instant::now() + DEADLINE;
+    while asked.load(Ordering::Relaxed) == before {
+        assert!(Instant::now() < end, "it is not asked again");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 #[test]
 fn a_control_port_in_use_and_a_peer_without_a_port_are_errors() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -252,7 +311,7 @@ fn a_control_port_in_use_and_a_peer_without_a_port_are_errors() {
     let error = Control::start(peer, Arc::new(|_| {})).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the peer \"robot\" is no address: write it as tcp://host:port"
+        "the peer \"robot\" is no address: write it as tcp://host:port, or dns-sd:domain"
     );
 }
 
