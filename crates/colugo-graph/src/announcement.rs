@@ -4,8 +4,9 @@
 //! the [`Brain`](crate::Brain) and by the directory.
 
 use std::fmt;
+use std::net::SocketAddr;
 
-use crate::Topic;
+use crate::{NodeId, Topic};
 
 /// What a node does with a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,4 +85,17 @@ pub struct Entry {
     pub id: AnnouncementId,
     /// What was announced.
     pub announcement: Announcement,
+}
+
+/// A socket of a program that is no node of ours: discovery shows it, and nothing else is known of the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outsider {
+    /// The id that its record says.
+    pub node: NodeId,
+    /// Publisher or server.
+    pub kind: Kind,
+    /// Of which topic or service.
+    pub topic: Topic,
+    /// Where it can be dialled.
+    pub endpoint: SocketAddr,
 }

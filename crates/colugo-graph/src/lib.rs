@@ -29,7 +29,7 @@ mod record;
 mod snapshot;
 mod topic;
 
-pub use announcement::{Announcement, AnnouncementId, Entry, Kind, WantId};
+pub use announcement::{Announcement, AnnouncementId, Entry, Kind, Outsider, WantId};
 pub use brain::{
     AnnounceError, Brain, Config, DialId, Effect, FixedId, LinkId, MatchChange, MatchKind, Origin,
     Source, Target,

@@ -29,6 +29,9 @@ pub const TXT_LEN: usize = 400;
 /// Links of peers that have not said HELLO yet.
 pub const STRANGERS: usize = 256;
 
+/// Sockets of programs that are no nodes of ours: as many as a small network has, as each is a record that anybody can send.
+pub const OUTSIDERS: usize = 512;
+
 /// Depth of nested values in a control message that is skipped.
 pub const NESTING: usize = 16;
 

@@ -88,6 +88,8 @@ pub enum NodeState {
     Heard,
     /// It was heard of, and is in another namespace or speaks another version.
     Foreign,
+    /// It is no node of ours: a program that announces sockets by the records of the original. Whether it lives only its sockets show.
+    Outside,
 }
 
 impl NodeState {
@@ -99,6 +101,7 @@ impl NodeState {
             Self::Suspect => "suspect",
             Self::Heard => "heard",
             Self::Foreign => "foreign",
+            Self::Outside => "outside",
         }
     }
 }

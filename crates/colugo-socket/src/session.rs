@@ -47,6 +47,16 @@ const READ_LARGE: usize = 512 << 10;
 /// Writes before the other tasks of the thread get their turn.
 pub(crate) const WRITES_IN_A_ROW: usize = 16;
 
+/// Whether to look again soon when there is nothing to read.
+#[derive(Clone, Copy, Debug)]
+enum Awake {
+    No,
+    /// From the moment that there is nothing more.
+    From,
+    /// Until this time.
+    Until(u64),
+}
+
 pub(crate) struct Session {
     core: Arc<Core>,
     link: Arc<Link>,
@@ -66,7 +76,7 @@ pub(crate) struct Session {
     /// While messages are dropped: when to look whether that is over, and how many were at the last look.
     slow: Option<(Pin<Box<Sleep>>, u64)>,
     last_read_ns: u64,
-    awake_until_ns: u64,
+    awake: Awake,
     /// The last octets read were of a large message.
     after_large: bool,
     /// The last read brought many messages.
@@ -111,7 +121,7 @@ impl Session {
             pulse_moved: true,
             slow: None,
             last_read_ns: 0,
-            awake_until_ns: 0,
+            awake: Awake::No,
             after_large: false,
             busy: false,
             paused: fills,
@@ -286,10 +296,23 @@ impl Session {
 
     /// Where messages follow each other closely, looks again soon instead of sleeping: to wake a processor costs more than the message.
     /// Between two looks other links and threads have their turn.
-    fn stay_awake(&self, cx: &mut Context<'_>) {
-        if self.awake_until_ns != 0 && since_start_ns() < self.awake_until_ns {
+    fn stay_awake(&mut self, cx: &mut Context<'_>) {
+        let until = match self.awake {
+            Awake::No => return,
+            Awake::Until(until) => until,
+            // What the handlers answered is to go out first.
+            Awake::From => {
+                self.core.flusher.flush();
+                let until = since_start_ns() + AWAKE_NS;
+                self.awake = Awake::Until(until);
+                until
+            }
+        };
+        if since_start_ns() < until {
             std::thread::yield_now();
             cx.waker().wake_by_ref();
+        } else {
+            self.awake = Awake::No;
         }
     }
 
@@ -430,7 +453,7 @@ impl Session {
         let now = since_start_ns();
         let close = now.saturating_sub(self.last_read_ns) < CLOSE_NS;
         self.last_read_ns = now;
-        self.awake_until_ns = if close { now + AWAKE_NS } else { 0 };
+        self.awake = if close { Awake::From } else { Awake::No };
         self.read_total = self.read_total.wrapping_add(n);
         if n >= room {
             self.read_size = (self.read_size * 2).min(READ_MAX);

@@ -9,6 +9,9 @@ use crate::skipped;
 /// The variable that names it.
 const VARIABLE: &str = "COLUGO_TEST_PYTHON";
 
+/// Within its environment.
+const OLD_ZEROCONF: &str = "zeroconf-0.20";
+
 /// A Python with pyzmq, zeroconf and msgpack.
 #[derive(Clone, Debug)]
 pub struct Python(PathBuf);
@@ -26,6 +29,20 @@ impl Python {
             );
         }
         found
+    }
+
+    /// The folder of the zeroconf that the original uses, 0.20.0, to be put before all others. None, and said so: it could not be had.
+    pub fn old_zeroconf(&self) -> Option<PathBuf> {
+        let environment = self.0.parent()?.parent()?;
+        let folder = environment.join(OLD_ZEROCONF);
+        if folder.join("zeroconf.py").exists() {
+            return Some(folder);
+        }
+        skipped(
+            "the tests with the original's zeroconf need version 0.20.0, whose netifaces has to be compiled",
+            "cargo xtask test --install",
+        );
+        None
     }
 
     /// A call of a script, with the arguments still to be given.

@@ -10,7 +10,7 @@ use crate::error::NodeError;
 use crate::event::EventHub;
 use crate::node::Node;
 use crate::real::RealWorld;
-use crate::settings::{Origin, Settings};
+use crate::settings::{Origin, OriginalRecords, Settings};
 
 /// How far a node looks for others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +76,14 @@ impl NodeBuilder {
     /// `colugo hub` is a node that does nothing else. Default: no.
     pub fn hub(mut self, on: bool) -> Self {
         self.set.push(("hub", on.to_string()));
+        self
+    }
+
+    /// Whether publishers and servers are shown by the original's records too, one for each, and those that others show so are found:
+    /// of programs in Python that use the original, and of any ZeroMQ program that announces one. At most 64 of a node, and none with a
+    /// `_` in its name, which the original can't read. Default: [`OriginalRecords::Auto`].
+    pub fn original_records(mut self, mode: OriginalRecords) -> Self {
+        self.set.push(("original", mode.to_string()));
         self
     }
 

@@ -189,6 +189,6 @@ pub use request_client::{RequestClient, RequestClientBuilder};
 pub use request_ref::RequestRef;
 pub use responder::{Refusal, Responder};
 pub use schedule::MissedTicks;
-pub use settings::{Origin, Setting, SettingsError, settings};
+pub use settings::{Origin, OriginalRecords, Setting, SettingsError, settings};
 pub use stats::{Dropped, Stats};
 pub use subscriber::{Subscriber, SubscriberBuilder};

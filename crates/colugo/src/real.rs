@@ -63,6 +63,7 @@ impl RealWorld {
             namespace: parsed.namespace.clone(),
             listen: parsed.listen.or(loopback),
             peers: parsed.peers.clone(),
+            original: parsed.original.is_on(&parsed.namespace),
             hub: parsed.hub,
             interfaces,
             advertise: advertise.collect::<Result<_, _>>()?,

@@ -92,11 +92,12 @@ pub enum SettingsError {
 }
 
 /// The keys and their environment variables, in the order they are shown.
-const KEYS: [(&str, &str); 9] = [
+const KEYS: [(&str, &str); 10] = [
     ("namespace", "COLUGO_NAMESPACE"),
     ("peers", "COLUGO_PEERS"),
     ("listen", "COLUGO_LISTEN"),
     ("hub", "COLUGO_HUB"),
+    ("original", "COLUGO_ORIGINAL"),
     ("interfaces", "COLUGO_INTERFACES"),
     ("advertise", "COLUGO_ADVERTISE"),
     ("ports", "COLUGO_PORTS"),
@@ -119,10 +120,57 @@ pub(crate) struct Parsed {
     pub(crate) peers: Vec<String>,
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) hub: bool,
+    pub(crate) original: OriginalRecords,
     pub(crate) interfaces: Vec<String>,
     pub(crate) advertise: Vec<String>,
     pub(crate) ports: Option<RangeInclusive<u16>>,
     pub(crate) remap: Vec<(String, String)>,
+}
+
+/// Whether a node shows its publishers and servers by the original's records as well, and finds those that are shown so: of programs in
+/// Python that use the original, and of any ZeroMQ program that announces one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OriginalRecords {
+    /// In the namespace `default` only: the original knows no namespaces.
+    #[default]
+    Auto,
+    /// Whatever the namespace.
+    On,
+    /// Not at all.
+    Off,
+}
+
+impl OriginalRecords {
+    pub(crate) fn is_on(self, namespace: &Namespace) -> bool {
+        match self {
+            Self::Auto => *namespace == Namespace::default(),
+            Self::On => true,
+            Self::Off => false,
+        }
+    }
+}
+
+impl fmt::Display for OriginalRecords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::On => "on",
+            Self::Off => "off",
+        })
+    }
+}
+
+impl FromStr for OriginalRecords {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "on" | "true" => Ok(Self::On),
+            "off" | "false" => Ok(Self::Off),
+            _ => Err("auto, on or off is expected"),
+        }
+    }
 }
 
 impl Settings {
@@ -261,6 +309,9 @@ impl Settings {
             peers: self.list("peers", peer_endpoint)?,
             listen: self.one("listen", listen_address)?,
             hub: self.one("hub", yes_or_no)?.unwrap_or_default(),
+            original: self
+                .one("original", OriginalRecords::from_str)?
+                .unwrap_or_default(),
             interfaces: self.list("interfaces", |i| Ok::<_, String>(i.to_owned()))?,
             advertise: self.list("advertise", |a| Ok::<_, String>(a.to_owned()))?,
             ports: self.one("ports", port_range)?,
@@ -333,6 +384,7 @@ fn default_of(key: &str) -> String {
     match key {
         "namespace" => Namespace::default().to_string(),
         "hub" => false.to_string(),
+        "original" => OriginalRecords::Auto.to_string(),
         "log" => DEFAULT_LOG.to_owned(),
         _ => String::new(),
     }
@@ -451,6 +503,15 @@ mod tests {
         assert!(!Settings::defaults().parse()?.hub);
         for (text, on) in [("hub = true", true), ("hub = 'off'", false)] {
             assert_eq!(file(text)?.parse()?.hub, on);
+        }
+        for (text, on) in [
+            ("", true),
+            ("namespace = 'lab'", false),
+            ("namespace = 'lab'\noriginal = 'on'", true),
+            ("original = false", false),
+        ] {
+            let parsed = file(text)?.parse()?;
+            assert_eq!(parsed.original.is_on(&parsed.namespace), on, "{text}");
         }
         let refused = file("hub = 'maybe'")?.parse();
         assert!(refused.is_err_and(|error| error.to_string().contains("true or false")));

@@ -14,6 +14,8 @@ const PACKAGES: &[&str] = &[
     "msgpack==1.2.4",
     "protobuf==7.36.2",
 ];
+/// The zeroconf of the original, in a folder of its own within the environment: some tests put it before the other.
+const OLD: (&str, &str) = ("zeroconf-0.20", "zeroconf==0.20.0");
 const PIP_LIMIT: Duration = Duration::from_secs(300);
 
 /// The environment's Python, or why there is none.
@@ -26,7 +28,8 @@ pub(crate) fn make(target: &Path, install: bool) -> Result<PathBuf, Skipped> {
         "bin/python"
     });
     let stamp = venv.join("colugo-packages");
-    let wanted = PACKAGES.join("\n");
+    let mut wanted = PACKAGES.join("\n");
+    wanted.push_str(OLD.1);
     let is_current = std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted);
     if is_current
         && Process::new(&python)
@@ -36,6 +39,7 @@ pub(crate) fn make(target: &Path, install: bool) -> Result<PathBuf, Skipped> {
         return Ok(python);
     }
     build(&venv, &python)
+        .map(|()| add_old(&venv, &python, install))
         .and_then(|()| write(&stamp, &wanted))
         .map(|()| python)
         .map_err(|error| {
@@ -58,16 +62,39 @@ fn build(venv: &Path, python: &Path) -> Result<(), Error> {
         .args(["-m", "venv", "--clear"])
         .arg(venv)
         .run()?;
+    pip(python).args(PACKAGES).limit(PIP_LIMIT).run()
+}
+
+/// Has to compile a package; without it a few tests say that they are skipped.
+fn add_old(venv: &Path, python: &Path, install: bool) {
+    let can_compile = debian::need(&["gcc", "python3-dev"], install, can_compile);
+    let (folder, package) = OLD;
+    let pip = pip(python).arg("--target").arg(venv.join(folder));
+    let added = match can_compile {
+        Ok(()) => pip.arg(package).limit(PIP_LIMIT).run().is_ok(),
+        Err(_) => false,
+    };
+    if !added {
+        println!("{package} could not be had: the tests with it will be skipped");
+    }
+}
+
+fn can_compile() -> bool {
+    let header = "import os, shutil, sys, sysconfig; \
+        sys.exit(not (shutil.which('cc') and os.path.exists(os.path.join(sysconfig.get_path('include'), 'Python.h'))))";
+    Process::new("python3").args(["-c", header]).quietly()
+}
+
+fn pip(python: &Path) -> Process {
     // The cache of pip is outside the target folder.
-    let pip = Process::new(python).args([
+    Process::new(python).args([
         "-m",
         "pip",
         "install",
         "--quiet",
         "--no-cache-dir",
         "--disable-pip-version-check",
-    ]);
-    pip.args(PACKAGES).limit(PIP_LIMIT).run()
+    ])
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Error> {

@@ -8,6 +8,7 @@ mod greeting;
 mod introducing;
 mod liveness;
 mod matching;
+mod outsiders;
 mod peer;
 mod reaching;
 
@@ -23,6 +24,7 @@ use crate::{
 use application::Own;
 use introducing::Introducing;
 use matching::Matching;
+use outsiders::Outsiders;
 use peer::{Link, Peer};
 use reaching::{Dial, Fixed};
 
@@ -208,6 +210,7 @@ pub struct Brain {
     fixed: BTreeMap<FixedId, Fixed>,
     departed: Departed,
     introducing: Introducing,
+    outsiders: Outsiders,
     effects: VecDeque<Effect>,
     events: VecDeque<Event>,
     limits_told: Vec<&'static str>,
@@ -230,6 +233,7 @@ impl Brain {
             fixed: BTreeMap::new(),
             departed: Departed::default(),
             introducing: Introducing::default(),
+            outsiders: Outsiders::default(),
             effects: VecDeque::new(),
             events: VecDeque::new(),
             limits_told: Vec::new(),
@@ -274,6 +278,11 @@ impl Brain {
         self.config.node
     }
 
+    /// What the own node announces.
+    pub fn announcements(&self) -> Vec<crate::Announcement> {
+        self.own.announcements().cloned().collect()
+    }
+
     /// Everything known at this moment.
     pub fn snapshot(&self) -> GraphSnapshot {
         let own = NodeInfo {
@@ -291,6 +300,7 @@ impl Brain {
             addresses: Vec::new(),
         };
         let mut others: Vec<_> = self.peers.values().map(Peer::info).collect();
+        others.extend(self.outsiders.infos());
         others.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
         let nodes = [own].into_iter().chain(others).collect();
         let mut snapshot = GraphSnapshot::gather(

@@ -9,6 +9,7 @@ mod figure;
 mod first_message;
 mod fixed_peers;
 mod garbage;
+mod interop_original;
 mod interop_plain_node;
 mod interop_zeroconf;
 mod interop_zmq;

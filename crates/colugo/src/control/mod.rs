@@ -11,6 +11,7 @@ mod link;
 mod listen;
 mod mdns;
 mod node;
+mod original;
 mod rendezvous;
 mod seed;
 mod srv;
@@ -49,6 +50,8 @@ pub(crate) struct ControlConfig {
     pub(crate) listen: Option<SocketAddr>,
     /// Fixed peers: `tcp://host:port`, the scheme may be missing, or `dns-sd:domain`. Names are resolved again at each attempt.
     pub(crate) peers: Vec<String>,
+    /// Whether the original's records are shown and read.
+    pub(crate) original: bool,
     /// Whether those who are linked with this node are told of each other.
     pub(crate) hub: bool,
     /// Names or addresses of the interfaces that discovery may use, or with `!` may not; none named: all others.
@@ -147,14 +150,19 @@ impl Control {
 
     /// Tells everybody that this node offers or uses something; see [`colugo_graph::Brain::announce`].
     pub(crate) fn announce(&self, what: Announcement) -> Result<AnnouncementId, AnnounceError> {
-        self.0
+        let announced = self
+            .0
             .node
-            .with_brain(|brain, now| brain.announce(now, what))
+            .with_brain(|brain, now| brain.announce(now, what));
+        self.0.node.show();
+        announced
     }
 
     /// Takes an announcement back.
     pub(crate) fn withdraw(&self, id: AnnouncementId) -> bool {
-        self.0.node.with_brain(|brain, now| brain.withdraw(now, id))
+        let withdrawn = self.0.node.with_brain(|brain, now| brain.withdraw(now, id));
+        self.0.node.show();
+        withdrawn
     }
 
     /// Looks for publishers or servers of a topic. The own node's match too, at 127.0.0.1 or where it listens.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use colugo_graph::{
     Brain, Config, DialFailure, DialId, Effect, FixedId, GraphSnapshot, Kind, LinkId, MatchChange,
-    MatchKind, NodeId, NodeRecord, Origin, Source, Target, Topic, WantId,
+    MatchKind, NodeId, NodeRecord, Origin, Outsider, Source, Target, Topic, WantId,
 };
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -23,6 +23,7 @@ use super::choice::Choice;
 use super::interfaces::{Interfaces, host_name};
 use super::link::{self, Established, LinkHandle};
 use super::mdns::{Mdns, Registration};
+use super::original::{Original, Shown};
 use super::rendezvous::Rendezvous;
 use super::seed::Seed;
 use super::thread::{ControlThread, Presence};
@@ -41,6 +42,8 @@ pub(super) struct NodeControl {
     id: NodeId,
     runtime: Handle,
     mdns: Arc<Mdns>,
+    /// `None`: the original's records are neither shown nor read.
+    original: Option<Arc<Original>>,
     address: SocketAddr,
     interfaces: Choice,
     advertise: Vec<IpAddr>,
@@ -104,6 +107,7 @@ impl NodeControl {
             id: config.id,
             runtime: thread.runtime().clone(),
             mdns: thread.mdns().clone(),
+            original: (config.discovery && config.original).then(|| thread.original().clone()),
             address,
             interfaces: Choice::new(&config.interfaces),
             advertise: config.advertise.clone(),
@@ -130,6 +134,13 @@ impl NodeControl {
             thread
                 .mdns()
                 .join(&node, Registration::new(&config, &host, address));
+        }
+        if let Some(original) = &node.original {
+            let shown = Shown {
+                interfaces: node.interfaces.clone(),
+                advertise: node.advertise.clone(),
+            };
+            original.join(node.id, &node, shown);
         }
         Ok(node)
     }
@@ -193,6 +204,26 @@ impl NodeControl {
                 brain.handle_record_gone(source, *node);
             }
         });
+    }
+
+    /// Sockets of programs that are no nodes of ours came, or are shown no longer.
+    pub(super) fn outsiders(&self, came: Vec<Outsider>, gone: &[(NodeId, Kind, Topic)]) {
+        self.with_brain(|brain, _| {
+            for (node, kind, topic) in gone {
+                brain.handle_outsider_gone(*node, *kind, topic);
+            }
+            for outsider in came {
+                brain.handle_outsider(outsider);
+            }
+        });
+    }
+
+    /// Has the original's nodes see what this one offers now.
+    pub(super) fn show(&self) {
+        if let Some(original) = &self.original {
+            let offers = lock(&self.brain).announcements();
+            original.update(self.id, &offers);
+        }
     }
 
     pub(super) async fn accepted(self: Arc<Self>, established: Established) {
@@ -418,6 +449,9 @@ async fn run(node: Arc<NodeControl>, listener: TcpListener, presence: Option<Pre
     accepting.abort();
     node.pump();
     let goodbye = async {
+        if let Some(original) = &node.original {
+            original.leave(node.id).await;
+        }
         node.mdns.leave(node.id).await;
         while !lock(&node.links).is_empty() {
             // The brain may be told to leave only after the loop above has seen that the node is leaving.

@@ -117,6 +117,7 @@ fn config(namespace: &Namespace, peers: &[SocketAddr], discovery: bool) -> Contr
             .iter()
             .map(|address| format!("tcp://{address}"))
             .collect(),
+        original: false,
         hub: false,
         interfaces: Vec::new(),
         advertise: Vec::new(),

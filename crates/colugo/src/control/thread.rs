@@ -14,6 +14,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{mpsc as tokio_mpsc, oneshot};
 
 use super::mdns::Mdns;
+use super::original::Original;
 
 static SHARED: Mutex<Weak<ControlThread>> = Mutex::new(Weak::new());
 
@@ -30,6 +31,7 @@ pub(super) struct ControlThread {
     runtime: Handle,
     id: ThreadId,
     mdns: Arc<Mdns>,
+    original: Arc<Original>,
     stop: Option<oneshot::Sender<()>>,
     /// Held by every node's task until it has said goodbye.
     presence: Option<Presence>,
@@ -74,11 +76,13 @@ impl ControlThread {
             })?;
         let runtime = started.recv().map_err(io::Error::other)??;
         let mdns = Arc::new(Mdns::new(runtime.clone()));
+        let original = Arc::new(Original::new(runtime.clone()));
         let id = thread.thread().id();
         Ok(Self {
             runtime,
             id,
             mdns,
+            original,
             stop: Some(stop),
             presence: Some(presence),
             ended: Mutex::new(ended),
@@ -100,6 +104,10 @@ impl ControlThread {
 
     pub(super) fn mdns(&self) -> &Arc<Mdns> {
         &self.mdns
+    }
+
+    pub(super) fn original(&self) -> &Arc<Original> {
+        &self.original
     }
 
     pub(super) fn is_current(&self) -> bool {
