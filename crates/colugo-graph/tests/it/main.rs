@@ -11,6 +11,7 @@ mod many;
 mod messages;
 mod mismatch;
 mod net;
+mod outsiders;
 mod quiet;
 mod records;
 mod strangers;

@@ -113,6 +113,33 @@ fn ours_are_found(plain: &Plain) {
 }
 
 #[test]
+fn a_record_says_where_the_socket_is_and_goes_with_it() {
+    let Some(python) = Python::find() else { return };
+    let place = Place::new();
+    let name = format!("{}.x", place.namespace());
+    let mut node = node(&place, "ours");
+    node.make("publish", &name);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/system/python/browse.py");
+    let mut command = python.script(script);
+    command.args([&format!("_{name}."), "_colugo._tcp.local."]);
+    let mut browser = Program::start(&mut command);
+    let found = browser.line_where(PATIENCE, |line| line.contains("port"));
+    let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+    let instance = format!("_{name}._{}._colugo._tcp.local.", node.node_id());
+    assert_eq!(found["name"], instance);
+    assert_eq!(found["txt"]["topic"], name.as_str());
+    assert_eq!(found["txt"]["socket_type"], "1");
+    let graph = node.ask(json!({"do": "graph"}));
+    let endpoint = graph["topics"][&name][0].as_str().unwrap().to_owned();
+    assert!(
+        endpoint.ends_with(&format!(":{}", found["port"])),
+        "{found}"
+    );
+    node.leave();
+    browser.line_where(PATIENCE, |line| line.contains("gone"));
+}
+
+#[test]
 fn todays_zeroconf_is_found() {
     if let Some(plain) = Plain::with_todays_zeroconf() {
         theirs_are_found(&plain);

@@ -1,11 +1,12 @@
-"""Prints what python-zeroconf sees of the node with the id given, one JSON object a line, until its standard input ends."""
+"""Prints what python-zeroconf sees of the instance whose name begins as given, one JSON object a line, until its standard input ends.
+The second argument is the type; without it, that of our nodes."""
 
 import json
 import sys
 
 from zeroconf import ServiceBrowser, ServiceListener, Zeroconf
 
-TYPE = "_colugo-node._tcp.local."
+TYPE = sys.argv[2] if len(sys.argv) > 2 else "_colugo-node._tcp.local."
 
 
 class Printer(ServiceListener):
