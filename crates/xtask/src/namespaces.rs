@@ -14,6 +14,8 @@ const INSIDE: &str =
 const HAS_TOOLS: &str =
     "PATH=$PATH:/usr/sbin:/sbin; command -v unshare && command -v ip && command -v nft";
 
+const HAS_AVAHI: &str = "PATH=$PATH:/usr/sbin:/sbin; command -v avahi-daemon && command -v avahi-browse && command -v dbus-daemon";
+
 pub(crate) fn check(workshop: &Workshop) -> Result<Verdict, Error> {
     let selection = Selection::named(workshop, "netns")?;
     let tools = || Process::new("sh").args(["-c", HAS_TOOLS]).quietly();
@@ -23,6 +25,15 @@ pub(crate) fn check(workshop: &Workshop) -> Result<Verdict, Error> {
         tools,
     ) {
         return workshop.lacks(skipped);
+    }
+    // For one test, which says that it is skipped without them.
+    let avahi = || Process::new("sh").args(["-c", HAS_AVAHI]).quietly();
+    if let Err(skipped) = debian::need(
+        &["avahi-daemon", "avahi-utils", "dbus"],
+        workshop.install,
+        avahi,
+    ) {
+        println!("{}: {}", skipped.why, skipped.get);
     }
     if !are_possible() {
         let why = "this user may make no network namespaces here";

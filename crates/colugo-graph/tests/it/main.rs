@@ -3,6 +3,7 @@
 mod directory;
 mod duplicates;
 mod fixed_peers;
+mod future;
 mod hubs;
 mod joining;
 mod lateness;

@@ -29,7 +29,7 @@ fn entry() -> impl Strategy<Value = Entry> {
         })
 }
 
-fn message() -> impl Strategy<Value = Message> {
+pub(crate) fn message() -> impl Strategy<Value = Message> {
     let entries = || prop::collection::vec(entry(), 0..20);
     let ids = prop::collection::vec(any::<u64>().prop_map(AnnouncementId), 0..20);
     prop_oneof![

@@ -9,7 +9,9 @@ use colugo_graph::{
 
 const OWN: NodeId = NodeId([1; 16]);
 
-fn brain() -> Brain {
+#[allow(clippy::disallowed_methods)] // there is no other way to get a first Instant
+fn brain() -> (Brain, Instant) {
+    let now = Instant::now();
     let config = Config {
         node: OWN,
         name: "n".into(),
@@ -21,7 +23,7 @@ fn brain() -> Brain {
         own_address: [127, 0, 0, 1].into(),
         unix_ns: 0,
     };
-    Brain::new(config, Instant::now())
+    (Brain::new(config, now), now)
 }
 
 fn outsider(node: NodeId, topic: &str, port: u16) -> Outsider {
@@ -41,13 +43,9 @@ fn changes(brain: &mut Brain) -> Vec<(MatchKind, SocketAddr)> {
 
 #[test]
 fn it_is_found_moves_and_is_withdrawn() {
-    let mut brain = brain();
+    let (mut brain, now) = brain();
     let other = NodeId([2; 16]);
-    brain.want(
-        Instant::now(),
-        "t".parse().expect("a topic"),
-        Kind::Publisher,
-    );
+    brain.want(now, "t".parse().expect("a topic"), Kind::Publisher);
     brain.handle_outsider(outsider(other, "t", 1));
     brain.handle_outsider(outsider(other, "t", 1));
     brain.handle_outsider(outsider(other, "u", 7));
@@ -70,14 +68,14 @@ fn it_is_found_moves_and_is_withdrawn() {
 
 #[test]
 fn a_record_of_the_own_node_is_no_outsider() {
-    let mut brain = brain();
+    let (mut brain, _) = brain();
     brain.handle_outsider(outsider(OWN, "t", 1));
     assert_eq!(brain.snapshot().nodes.len(), 1);
 }
 
 #[test]
 fn a_flood_is_bounded_and_said_once() {
-    let mut brain = brain();
+    let (mut brain, _) = brain();
     for i in 0..10_000 {
         brain.handle_outsider(outsider(NodeId([2; 16]), &format!("t{i}"), 1));
     }

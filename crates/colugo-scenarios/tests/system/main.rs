@@ -17,6 +17,7 @@ mod leaving_servers;
 mod leftovers;
 mod listening;
 mod mistakes;
+mod netns_avahi;
 mod netns_interfaces;
 mod netns_loopback;
 mod netns_networks;

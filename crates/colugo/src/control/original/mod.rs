@@ -25,7 +25,7 @@ use super::node::NodeControl;
 use dns::{A, ANY, Data, Name, PTR, Packet, Question, Record, SRV, TXT};
 use heard::{Change, Heard};
 use ports::{Ports, Received};
-use record::{OwnSocket, SERVICE, TTL};
+use record::{OwnSocket, SERVICE, TTL, TYPES};
 
 /// Sockets of one node that are shown.
 const SHOWN_MAX: usize = 64;
@@ -446,6 +446,9 @@ impl Engine {
                 self.asked_for_all(now, &packet);
             }
         }
+        if !self.own.is_empty() && keys.iter().any(|key| key == TYPES) {
+            self.tell_type(received.on).await;
+        }
         self.asked_for_some(&packet, received.on).await;
     }
 
@@ -468,6 +471,18 @@ impl Engine {
             let earliest = self.answered_at.map(|at| at + ANSWER_EVERY);
             let at = (now + ANSWER_AFTER).max(earliest.unwrap_or(now));
             self.answer_at.get_or_insert(at);
+        }
+    }
+
+    /// Says that there are such records at all, to who asks which types there are.
+    async fn tell_type(&self, on: Ipv4Addr) {
+        let pointer = Record {
+            name: Name::of(TYPES),
+            ttl: TTL,
+            data: Data::Ptr(Name::of(SERVICE)),
+        };
+        if let Some(port) = self.ports.all().iter().find(|port| port.ip == on) {
+            port.send(&response(vec![pointer])).await;
         }
     }
 

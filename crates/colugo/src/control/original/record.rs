@@ -10,6 +10,8 @@ use colugo_graph::{Kind, NodeId, Topic};
 use super::dns::{Data, Name, Record};
 
 pub(super) const SERVICE: &str = "_colugo._tcp.local";
+/// What a network's types are asked for by (RFC 6763, section 9).
+pub(super) const TYPES: &str = "_services._dns-sd._udp.local";
 /// Seconds: the original's.
 pub(super) const TTL: u32 = 3600;
 /// ZeroMQ's numbers of the socket types.
