@@ -36,7 +36,7 @@ const MANY: usize = 4;
 const YIELDS: usize = 4;
 /// Nor for longer than this: who else wants the processor may keep it for long.
 const GATHER_NS: u64 = 5_000;
-/// Two reads are close if no more than this lies between them; then the task stays awake for so long after the second.
+/// Two reads are close if no more than this lies between them; then the task stays awake for so long once there is nothing to read.
 const CLOSE_NS: u64 = 150_000;
 const AWAKE_NS: u64 = 60_000;
 /// Reads before the other tasks of the thread get their turn, and octets: who sends large messages must not hold up who sends small ones.
