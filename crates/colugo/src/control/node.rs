@@ -11,8 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use colugo_graph::{
-    Brain, Config, DialFailure, DialId, Effect, FixedId, GraphSnapshot, Kind, LinkId, MatchChange,
-    MatchKind, NodeId, NodeRecord, Origin, Outsider, Source, Target, Topic, WantId,
+    Announcement, Brain, Config, DialFailure, DialId, Effect, FixedId, GraphSnapshot, Kind, LinkId,
+    MatchChange, MatchKind, NodeId, NodeRecord, Origin, Outsider, Source, Target, Topic, WantId,
 };
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -221,9 +221,13 @@ impl NodeControl {
     /// Has the original's nodes see what this one offers now.
     pub(super) fn show(&self) {
         if let Some(original) = &self.original {
-            let offers = lock(&self.brain).announcements();
-            original.update(self.id, &offers);
+            original.changed(self.id);
         }
+    }
+
+    /// What it offers now.
+    pub(super) fn offers(&self) -> Vec<Announcement> {
+        lock(&self.brain).announcements()
     }
 
     pub(super) async fn accepted(self: Arc<Self>, established: Established) {

@@ -10,7 +10,6 @@ mod ports;
 mod record;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::future::pending;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -42,6 +41,7 @@ const ANSWER_AFTER: Duration = Duration::from_millis(10);
 const ANSWER_EVERY: Duration = Duration::from_millis(200);
 /// Seconds for which a direct answer is kept.
 const DIRECT_TTL: u32 = 120;
+const GATHER_EVERY: Duration = Duration::from_millis(10);
 /// How often it is looked for interfaces that came and went.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Sockets in one packet: it has to fit a frame of Ethernet.
@@ -65,6 +65,8 @@ struct State {
     known: Vec<Outsider>,
     /// Sockets that are closed and were shown, with the address that was.
     leaving: Vec<(OwnSocket, Shown)>,
+    /// Nodes that offer something else than they did.
+    changed: BTreeSet<NodeId>,
     task: Option<AbortHandle>,
 }
 
@@ -130,8 +132,31 @@ impl Original {
         self.stirred.notify_one();
     }
 
-    /// What a node offers now.
-    pub(super) fn update(&self, id: NodeId, offers: &[Announcement]) {
+    /// A node offers something more, or less.
+    pub(super) fn changed(&self, id: NodeId) {
+        let first = self.state().changed.insert(id);
+        if first {
+            self.stirred.notify_one();
+        }
+    }
+
+    /// Asks those that have changed what they offer now.
+    fn gather(&self) {
+        let nodes: Vec<_> = {
+            let mut state = self.state();
+            let changed = std::mem::take(&mut state.changed);
+            let node = |id| {
+                let member: &Member = state.members.get(&id)?;
+                Some((id, member.node.upgrade()?))
+            };
+            changed.into_iter().filter_map(node).collect()
+        };
+        for (id, node) in nodes {
+            self.update(id, &node.offers());
+        }
+    }
+
+    fn update(&self, id: NodeId, offers: &[Announcement]) {
         let mut state = self.state();
         let State {
             members, leaving, ..
@@ -174,8 +199,6 @@ impl Original {
         let before = std::mem::replace(&mut member.sockets, sockets);
         let gone = before.difference(&member.sockets);
         leaving.extend(gone.map(|socket| (socket.clone(), member.shown.clone())));
-        drop(state);
-        self.stirred.notify_one();
     }
 
     /// Says goodbye for a node's sockets.
@@ -263,6 +286,8 @@ struct Engine {
     asked: usize,
     ask_at: Instant,
     look_at: Instant,
+    /// Not before: who makes a thousand publishers is asked a few times.
+    gather_at: Instant,
     answers: BTreeSet<OwnSocket>,
     answer_at: Option<Instant>,
     answered_at: Option<Instant>,
@@ -279,6 +304,7 @@ async fn run(original: Arc<Original>) {
         asked: 0,
         ask_at: now,
         look_at: now,
+        gather_at: now,
         answers: BTreeSet::new(),
         answer_at: None,
         answered_at: None,
@@ -290,7 +316,7 @@ async fn run(original: Arc<Original>) {
         tokio::select! {
             () = original.stirred.notified() => {}
             received = engine.ports.receive() => engine.received(Instant::now(), received).await,
-            () = until(next) => {}
+            () = tokio::time::sleep_until(next.into()) => {}
         }
     }
 }
@@ -305,6 +331,10 @@ impl Engine {
                 (self.asked, self.ask_at) = (0, now);
                 self.announcing = self.own.keys().map(|own| (own.clone(), (0, now))).collect();
             }
+        }
+        if now >= self.gather_at {
+            self.gather_at = now + GATHER_EVERY;
+            self.original.gather();
         }
         self.say_goodbye().await;
         self.own = self.original.own();
@@ -346,7 +376,9 @@ impl Engine {
         let announcing = announcing
             .filter(|(_, (made, _))| *made <= REPEATS.len())
             .map(|(_, (_, at))| *at);
+        let gathering = !self.original.state().changed.is_empty();
         announcing
+            .chain(gathering.then_some(self.gather_at))
             .chain(self.answer_at)
             .chain(self.heard.next())
             .chain([self.ask_at, self.look_at])
@@ -516,13 +548,5 @@ fn response(records: Vec<Record>) -> Packet {
         response: true,
         questions: Vec::new(),
         records,
-    }
-}
-
-async fn until(at: Instant) {
-    match at.checked_duration_since(Instant::now()) {
-        Some(_) => tokio::time::sleep_until(at.into()).await,
-        None if at <= Instant::now() => {}
-        None => pending().await,
     }
 }
