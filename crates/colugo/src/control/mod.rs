@@ -6,6 +6,7 @@
 
 mod choice;
 mod dial;
+mod dns;
 mod interfaces;
 mod link;
 mod listen;
@@ -154,14 +155,14 @@ impl Control {
             .0
             .node
             .with_brain(|brain, now| brain.announce(now, what));
-        self.0.node.show();
+        self.0.node.offers_changed();
         announced
     }
 
     /// Takes an announcement back.
     pub(crate) fn withdraw(&self, id: AnnouncementId) -> bool {
         let withdrawn = self.0.node.with_brain(|brain, now| brain.withdraw(now, id));
-        self.0.node.show();
+        self.0.node.offers_changed();
         withdrawn
     }
 

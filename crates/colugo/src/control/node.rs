@@ -219,7 +219,7 @@ impl NodeControl {
     }
 
     /// Has the original's nodes see what this one offers now.
-    pub(super) fn show(&self) {
+    pub(super) fn offers_changed(&self) {
         if let Some(original) = &self.original {
             original.changed(self.id);
         }

@@ -1,25 +1,16 @@
 //! `Question`: one question to a name server for the SRV or PTR records of a name, and what is read of its answer.
 //!
-//! Knows the octets of DNS; does not know sockets. Whatever a server sends is read within bounds or is no answer.
+//! Knows what an answer has to say; the octets are `dns`, the sockets `seed`. What a server sends is read within bounds or is no answer.
 
-/// More records of an answer than this are not looked at.
-const RECORDS_MAX: usize = 64;
+use super::dns::{self, Data, Name, Packet, RECURSION_DESIRED, Record};
 
 /// A name with its dots.
 const NAME_MAX: usize = 253;
 
-/// A name that points on and on is none.
-const JUMPS_MAX: usize = 16;
-
-const RESPONSE: u8 = 0x80;
-const RECURSION_DESIRED: u8 = 0x01;
-const CODE: u8 = 0x0f;
-const IN: u16 = 1;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    Ptr = 12,
-    Srv = 33,
+    Ptr = dns::PTR as isize,
+    Srv = dns::SRV as isize,
 }
 
 /// What a record says.
@@ -50,155 +41,88 @@ impl Question {
 
     /// `None`: this can be no name.
     pub(super) fn encode(&self) -> Option<Vec<u8>> {
-        if self.name.is_empty() || self.name.len() > NAME_MAX {
+        let labels = self.name.split('.').map(|label| label.as_bytes().to_vec());
+        let name = Name(labels.collect());
+        if self.name.len() > NAME_MAX || !name.fits() {
             return None;
         }
-        let mut octets = self.id.to_be_bytes().to_vec();
-        octets.extend_from_slice(&[RECURSION_DESIRED, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-        for label in self.name.split('.') {
-            let len = u8::try_from(label.len())
-                .ok()
-                .filter(|len| (1..64).contains(len))?;
-            octets.push(len);
-            octets.extend_from_slice(label.as_bytes());
-        }
-        octets.push(0);
-        octets.extend_from_slice(&(self.kind as u16).to_be_bytes());
-        octets.extend_from_slice(&IN.to_be_bytes());
-        Some(octets)
+        let question = dns::Question {
+            name,
+            kind: self.kind as u16,
+        };
+        let packet = Packet {
+            id: self.id,
+            flags: RECURSION_DESIRED,
+            questions: vec![question],
+            records: Vec::new(),
+        };
+        Some(packet.write())
     }
 
-    /// What these octets answer. `None`: they are no answer to this question. Records that make no sense end the list.
+    /// What these octets answer. `None`: they are no answer to this question. Records that make no sense are left out.
     pub(super) fn read(&self, octets: &[u8]) -> Option<Vec<Answer>> {
-        let mut reader = Reader { octets, at: 0 };
-        let id = reader.u16()?;
-        let [flags, code] = reader.u16()?.to_be_bytes();
-        let (questions, records) = (reader.u16()?, reader.u16()?);
-        reader.skip(4)?;
-        if id != self.id || flags & RESPONSE == 0 || questions != 1 {
+        let packet = Packet::read(octets)?;
+        let [asked] = packet.questions.as_slice() else {
             return None;
-        }
-        if !reader.name()?.eq_ignore_ascii_case(&self.name) {
-            return None;
-        }
-        if reader.u16()? != self.kind as u16 || reader.u16()? != IN {
+        };
+        let is_ours = asked.kind == self.kind as u16 && self.is_about(&asked.name);
+        if packet.id != self.id || !packet.is_response() || !is_ours {
             return None;
         }
         let mut answers = Vec::new();
-        if code & CODE == 0 {
-            for _ in 0..usize::from(records).min(RECORDS_MAX) {
-                match self.record(&mut reader) {
-                    Some(answer) => answers.extend(answer),
-                    None => break,
-                }
-            }
+        if !packet.is_error() {
+            let records = packet.records.into_iter();
+            answers.extend(records.filter_map(|record| self.answer(record)));
         }
         answers.sort();
         answers.dedup();
         Some(answers)
     }
 
-    /// The next record; nothing in it: it is of another kind, or about another name.
-    fn record(&self, reader: &mut Reader<'_>) -> Option<Option<Answer>> {
-        let about_us = reader.name()?.eq_ignore_ascii_case(&self.name);
-        let (kind, class) = (reader.u16()?, reader.u16()?);
-        reader.skip(4)?;
-        let len = usize::from(reader.u16()?);
-        let end = reader.at.checked_add(len)?;
-        let mut data = Reader {
-            octets: reader.octets.get(..end)?,
-            at: reader.at,
-        };
-        reader.at = end;
-        if !about_us || kind != self.kind as u16 || class != IN {
-            return Some(None);
+    fn is_about(&self, name: &Name) -> bool {
+        name.key() == self.name.to_ascii_lowercase()
+    }
+
+    /// What a record answers, if it is of the kind and name that were asked for.
+    fn answer(&self, record: Record) -> Option<Answer> {
+        if !self.is_about(&record.name) {
+            return None;
         }
-        let answer = match self.kind {
-            Kind::Ptr => Answer::Ptr(data.name()?),
-            Kind::Srv => {
-                let (priority, weight, port) = (data.u16()?, data.u16()?, data.u16()?);
-                let lightness = u16::MAX - weight;
-                Answer::Srv {
+        match (self.kind, record.data) {
+            (Kind::Ptr, Data::Ptr(name)) => Some(Answer::Ptr(text(&name)?)),
+            (Kind::Srv, Data::Srv { port: 0, .. }) => None,
+            (
+                Kind::Srv,
+                Data::Srv {
                     priority,
-                    lightness,
-                    host: data.name()?,
+                    weight,
                     port,
-                }
-            }
-        };
-        let of_use = match &answer {
-            // A lone dot says that there is no such service.
-            Answer::Srv { host, port, .. } => !host.is_empty() && *port != 0,
-            Answer::Ptr(name) => !name.is_empty(),
-        };
-        Some(of_use.then_some(answer))
+                    target,
+                },
+            ) => Some(Answer::Srv {
+                priority,
+                lightness: u16::MAX - weight,
+                host: text(&target)?,
+                port,
+            }),
+            _ => None,
+        }
     }
 }
 
-struct Reader<'a> {
-    octets: &'a [u8],
-    at: usize,
-}
-
-impl Reader<'_> {
-    fn u8(&mut self) -> Option<u8> {
-        let octet = *self.octets.get(self.at)?;
-        self.at += 1;
-        Some(octet)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        Some(u16::from_be_bytes([self.u8()?, self.u8()?]))
-    }
-
-    fn skip(&mut self, count: usize) -> Option<()> {
-        self.at = self
-            .at
-            .checked_add(count)
-            .filter(|at| *at <= self.octets.len())?;
-        Some(())
-    }
-
-    /// A name without its last dot. Labels that a host's name or an instance of ours cannot have make it none.
-    fn name(&mut self) -> Option<String> {
-        let mut name = String::new();
-        let mut jumps = 0;
-        // Where to go on after the name, once it has pointed elsewhere.
-        let mut back = None;
-        loop {
-            let len = self.u8()?;
-            match len >> 6 {
-                0 if len == 0 => break,
-                0 => {
-                    let end = self.at.checked_add(usize::from(len))?;
-                    let label = std::str::from_utf8(self.octets.get(self.at..end)?).ok()?;
-                    self.at = end;
-                    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-                    if !label.chars().all(fits) || name.len() + label.len() >= NAME_MAX {
-                        return None;
-                    }
-                    if !name.is_empty() {
-                        name.push('.');
-                    }
-                    name.push_str(label);
-                }
-                3 => {
-                    let to = u16::from_be_bytes([len & 0x3f, self.u8()?]);
-                    jumps += 1;
-                    if jumps > JUMPS_MAX {
-                        return None;
-                    }
-                    back.get_or_insert(self.at);
-                    self.at = usize::from(to);
-                }
-                _ => return None,
-            }
-        }
-        if let Some(back) = back {
-            self.at = back;
-        }
-        Some(name)
-    }
+/// A name with dots. `None`: it is the root, which says that there is nothing, or has what no host and no instance of ours has.
+fn text(name: &Name) -> Option<String> {
+    let fits = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+    let labels: Option<Vec<_>> = name
+        .0
+        .iter()
+        .map(|label| {
+            let label = label.iter().all(fits).then_some(label)?;
+            std::str::from_utf8(label).ok()
+        })
+        .collect();
+    let text = labels?.join(".");
+    (!text.is_empty() && text.len() <= NAME_MAX).then_some(text)
 }
 
 #[cfg(test)]
@@ -212,7 +136,7 @@ mod tests {
     /// An answer with these records: kind and data. Their names point at the question's.
     pub(crate) fn answer(question: &[u8], records: &[(u16, &[u8])]) -> Vec<u8> {
         let mut octets = question.to_vec();
-        octets[2] |= RESPONSE;
+        octets[2] |= 0x80;
         octets[7] = records.len().try_into().unwrap();
         for (kind, data) in records {
             octets.extend_from_slice(&[0xc0, 12]);

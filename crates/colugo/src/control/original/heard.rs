@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use colugo_graph::{Kind, NodeId, Outsider, Topic, limits};
 
-use super::dns::{A, Data, Name, Packet, Question, SRV, TXT};
 use super::record::{About, SERVICE};
+use crate::control::dns::{A, Data, Name, Packet, Question, SRV, TXT};
 
 /// The pause before the first question about a record that is not whole, doubled for the next ones. The original takes a while to answer.
 const ASK_AFTER: Duration = Duration::from_millis(60);
@@ -93,7 +93,7 @@ impl Heard {
             let ttl = Duration::from_secs(record.ttl.min(TTL_MAX).into());
             entry.until = entry.until.max(now + ttl);
             match &record.data {
-                Data::Srv { port, target } => {
+                Data::Srv { port, target, .. } => {
                     let host = target.key();
                     if entry.service.as_ref().is_some_and(|(_, old)| *old != host) {
                         entry.addresses.clear();
@@ -241,8 +241,8 @@ fn gone(entry: Entry) -> Option<Change> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dns::Record;
     use super::*;
+    use crate::control::dns::Record;
 
     const UUID: &str = "6f1ed002-ab59-4c0d-ba5e-000000000001";
 
@@ -260,9 +260,8 @@ mod tests {
             data,
         };
         Packet {
-            response: true,
-            questions: Vec::new(),
             records: data.into_iter().map(record).collect(),
+            ..Packet::default()
         }
     }
 
@@ -274,7 +273,13 @@ mod tests {
 
     fn details(port: u16, ip: [u8; 4]) -> [Data; 3] {
         let target = name();
-        [Data::Srv { port, target }, text(), Data::A(ip.into())]
+        let service = Data::Srv {
+            priority: 0,
+            weight: 0,
+            port,
+            target,
+        };
+        [service, text(), Data::A(ip.into())]
     }
 
     fn came(change: &Change) -> String {

@@ -1,10 +1,9 @@
 //! `Original`: the original's records, for all nodes of the process together: shows their sockets to the original's nodes and to plain
 //! ZeroMQ programs that look for them, and finds theirs.
 //!
-//! Knows when to announce, ask and answer; what the octets and records mean is in `dns` and `record`, what was heard in `heard`. Has
+//! Knows when to announce, ask and answer; what the octets and records mean is in `super::dns` and `record`, what was heard in `heard`. Has
 //! sockets of its own beside the daemon of `mdns`, which cannot have names with dots.
 
-mod dns;
 mod heard;
 mod ports;
 mod record;
@@ -20,8 +19,10 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::choice::Choice;
+use super::dns::{
+    A, ANY, AUTHORITATIVE, Data, Name, PTR, Packet, Question, RESPONSE, Record, SRV, TXT,
+};
 use super::node::NodeControl;
-use dns::{A, ANY, Data, Name, PTR, Packet, Question, Record, SRV, TXT};
 use heard::{Change, Heard};
 use ports::{Ports, Received};
 use record::{OwnSocket, SERVICE, TTL, TYPES};
@@ -134,8 +135,9 @@ impl Original {
 
     /// A node offers something more, or less.
     pub(super) fn changed(&self, id: NodeId) {
-        let first = self.state().changed.insert(id);
-        if first {
+        let mut state = self.state();
+        if state.members.contains_key(&id) && state.changed.insert(id) {
+            drop(state);
             self.stirred.notify_one();
         }
     }
@@ -235,13 +237,13 @@ impl Original {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, changes: &[Change], shown: Vec<Outsider>) {
+    fn tell(&self, changes: &[Change], heard: &Heard) {
         if changes.is_empty() {
             return;
         }
         let members: Vec<_> = {
             let mut state = self.state();
-            state.known = shown;
+            state.known = heard.shown();
             let members = state.members.values();
             members.filter_map(|member| member.node.upgrade()).collect()
         };
@@ -368,7 +370,7 @@ impl Engine {
             self.show(answers.iter(), TTL).await;
         }
         let changes = self.heard.expire(now);
-        self.original.tell(&changes, self.heard.shown());
+        self.original.tell(&changes, &self.heard);
     }
 
     fn next(&self) -> Instant {
@@ -447,9 +449,8 @@ impl Engine {
 
     async fn ask(&self, questions: Vec<Question>) {
         let packet = Packet {
-            response: false,
             questions,
-            records: Vec::new(),
+            ..Packet::default()
         };
         for port in self.ports.all() {
             port.ask(&packet).await;
@@ -465,10 +466,10 @@ impl Engine {
             let records = packet.records.iter_mut();
             records.for_each(|record| record.ttl = record.ttl.max(DIRECT_TTL));
         }
-        if packet.response {
+        if packet.is_response() {
             let near = self.ports.is_own(received.from);
             let changes = self.heard.packet(now, &packet, near);
-            self.original.tell(&changes, self.heard.shown());
+            self.original.tell(&changes, &self.heard);
             return;
         }
         let keys: Vec<_> = packet.questions.iter().map(|q| q.name.key()).collect();
@@ -545,8 +546,8 @@ impl Engine {
 
 fn response(records: Vec<Record>) -> Packet {
     Packet {
-        response: true,
-        questions: Vec::new(),
+        flags: RESPONSE | AUTHORITATIVE,
         records,
+        ..Packet::default()
     }
 }

@@ -11,8 +11,8 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use super::dns::Packet;
 use crate::control::choice::Choice;
+use crate::control::dns::Packet;
 use crate::control::interfaces::Interfaces;
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);

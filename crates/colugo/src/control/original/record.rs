@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 
 use colugo_graph::{Kind, NodeId, Topic};
 
-use super::dns::{Data, Name, Record};
+use crate::control::dns::{Data, Name, Record};
 
 pub(super) const SERVICE: &str = "_colugo._tcp.local";
 /// What a network's types are asked for by (RFC 6763, section 9).
@@ -82,6 +82,8 @@ impl OwnSocket {
     pub(super) fn details(&self, name: &Name, ip: Ipv4Addr, ttl: u32) -> [Record; 3] {
         let data = [
             Data::Srv {
+                priority: 0,
+                weight: 0,
                 port: self.port,
                 target: name.clone(),
             },

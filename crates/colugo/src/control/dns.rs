@@ -1,4 +1,4 @@
-//! `Packet`: a DNS message as multicast DNS uses it, with names as lists of labels, since the original's instance names have dots in them.
+//! `Packet`: a DNS message, with names as lists of labels, since the original's instance names have dots in them.
 //!
 //! Knows the octets (RFC 1035, RFC 6762); does not know what a record is good for. Whatever is received is read within bounds.
 
@@ -11,8 +11,11 @@ const NAME_MAX: usize = 255;
 const JUMPS_MAX: usize = 32;
 const LABEL_MAX: usize = 63;
 
-const RESPONSE: u16 = 0x8000;
-const AUTHORITATIVE: u16 = 0x0400;
+pub(super) const RESPONSE: u16 = 0x8000;
+pub(super) const AUTHORITATIVE: u16 = 0x0400;
+pub(super) const RECURSION_DESIRED: u16 = 0x0100;
+/// 0 in it: no error.
+const CODE: u16 = 0x000f;
 const IN: u16 = 1;
 /// The top bit of a class: cache-flush in records, unicast-wanted in questions.
 const CLASS: u16 = 0x7fff;
@@ -63,6 +66,8 @@ pub(super) enum Data {
     /// The strings of a TXT record.
     Txt(Vec<Vec<u8>>),
     Srv {
+        priority: u16,
+        weight: u16,
         port: u16,
         target: Name,
     },
@@ -78,7 +83,9 @@ pub(super) struct Record {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Packet {
-    pub(super) response: bool,
+    /// Tells the answer of a name server from others; 0 by multicast.
+    pub(super) id: u16,
+    pub(super) flags: u16,
     pub(super) questions: Vec<Question>,
     /// Answers, authorities and additional ones alike, but for kinds that are not looked at.
     pub(super) records: Vec<Record>,
@@ -88,9 +95,9 @@ impl Packet {
     /// `None`: this is no DNS message. One that breaks off is read so far.
     pub(super) fn read(octets: &[u8]) -> Option<Self> {
         let mut reader = Reader { octets, at: 0 };
-        reader.take(2)?;
         let mut packet = Self {
-            response: reader.u16()? & RESPONSE != 0,
+            id: reader.u16()?,
+            flags: reader.u16()?,
             ..Self::default()
         };
         let questions = usize::from(reader.u16()?);
@@ -113,21 +120,24 @@ impl Packet {
         Some(packet)
     }
 
-    /// Without compression but of the names that end a packet's records alike. All records are answers.
+    pub(super) fn is_response(&self) -> bool {
+        self.flags & RESPONSE != 0
+    }
+
+    pub(super) fn is_error(&self) -> bool {
+        self.flags & CODE != 0
+    }
+
+    /// What ends a name and was written before is pointed at. All records are answers.
     pub(super) fn write(&self) -> Vec<u8> {
         let mut writer = Writer {
             octets: Vec::new(),
             known: Vec::new(),
         };
-        let flags = if self.response {
-            RESPONSE | AUTHORITATIVE
-        } else {
-            0
-        };
         let count = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
         for word in [
-            0,
-            flags,
+            self.id,
+            self.flags,
             count(self.questions.len()),
             count(self.records.len()),
             0,
@@ -200,9 +210,14 @@ impl Writer {
                     self.octets.extend_from_slice(string);
                 }
             }
-            Data::Srv { port, target } => {
-                self.u16(0);
-                self.u16(0);
+            Data::Srv {
+                priority,
+                weight,
+                port,
+                target,
+            } => {
+                self.u16(*priority);
+                self.u16(*weight);
                 self.u16(*port);
                 self.name(target);
             }
@@ -306,10 +321,12 @@ impl<'a> Reader<'a> {
     }
 
     fn service(&mut self) -> Option<Data> {
-        self.take(4)?;
-        let port = self.u16()?;
-        let target = self.name()?;
-        Some(Data::Srv { port, target })
+        Some(Data::Srv {
+            priority: self.u16()?,
+            weight: self.u16()?,
+            port: self.u16()?,
+            target: self.name()?,
+        })
     }
 
     fn strings(&mut self) -> Vec<Vec<u8>> {
@@ -343,7 +360,8 @@ mod tests {
             data,
         };
         Packet {
-            response: true,
+            id: 0,
+            flags: RESPONSE | AUTHORITATIVE,
             questions: vec![Question {
                 name: Name::of("_colugo._tcp.local"),
                 kind: PTR,
@@ -355,6 +373,8 @@ mod tests {
                     data: Data::Ptr(name.clone()),
                 },
                 record(Data::Srv {
+                    priority: 0,
+                    weight: 0,
                     port: 4711,
                     target: name.clone(),
                 }),
