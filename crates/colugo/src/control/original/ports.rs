@@ -199,7 +199,7 @@ async fn read(socket: Arc<UdpSocket>, on: Ipv4Addr, direct: bool, to: mpsc::Send
             // Told of what was sent, e.g. that a network is down; the interface's end is seen elsewhere.
             Err(error) => {
                 tracing::trace!(%on, %error, "reading records of the original's kind");
-                tokio::time::sleep(super::ANSWER_EVERY).await;
+                tokio::time::sleep(super::engine::ANSWER_EVERY).await;
             }
         }
     }
