@@ -74,7 +74,12 @@ fn problems(findings: &[Finding]) -> usize {
 
 /// The first line: all that somebody in a hurry wants to know.
 fn verdict(graph: &Graph, findings: &[Finding]) -> String {
-    let met = |node: &&GraphNode| matches!(node.state, NodeState::Alive | NodeState::Suspect);
+    let met = |node: &&GraphNode| {
+        matches!(
+            node.state,
+            NodeState::Alive | NodeState::Suspect | NodeState::Relayed
+        )
+    };
     let met = graph.nodes.iter().filter(met).count();
     let nodes = if met == 1 { "node" } else { "nodes" };
     match (problems(findings), findings.first()) {

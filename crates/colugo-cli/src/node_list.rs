@@ -24,7 +24,7 @@ pub(crate) fn run(network: &NetworkArgs, args: &NodeListArgs) -> Outcome {
     }
     let shown = |node: &&GraphNode| match node.state {
         NodeState::Own => false,
-        NodeState::Alive | NodeState::Suspect => true,
+        NodeState::Alive | NodeState::Suspect | NodeState::Relayed => true,
         _ => args.all,
     };
     let nodes: Vec<_> = graph.nodes.iter().filter(shown).collect();

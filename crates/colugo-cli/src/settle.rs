@@ -48,7 +48,7 @@ fn is_complete(graph: &Graph) -> bool {
     let (mut alive, mut pending) = (0, 0);
     for node in others {
         match node.state {
-            NodeState::Alive | NodeState::Suspect => alive += 1,
+            NodeState::Alive | NodeState::Suspect | NodeState::Relayed => alive += 1,
             NodeState::Heard => pending += 1,
             _ => {}
         }

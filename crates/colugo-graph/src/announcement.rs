@@ -87,6 +87,13 @@ pub struct Entry {
     pub announcement: Announcement,
 }
 
+impl Entry {
+    /// About how many octets it takes in a message.
+    pub(crate) fn size(&self) -> usize {
+        self.announcement.topic.as_str().len() + self.announcement.encoding.len() + 32
+    }
+}
+
 /// A socket of a program that is no node of ours: discovery shows it, and nothing else is known of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outsider {

@@ -21,8 +21,11 @@
 mod announcement;
 mod brain;
 mod event;
+mod fields;
 mod id;
+mod introduction;
 pub mod limits;
+mod listing;
 mod message;
 mod msgpack;
 mod record;
@@ -36,7 +39,9 @@ pub use brain::{
 };
 pub use event::{DialFailure, Event, LeaveReason, Misbehaviour};
 pub use id::{InvalidNodeId, NodeId};
-pub use message::{Bye, HUB, Hello, Introduction, Message, MessageError, Version};
+pub use introduction::{Change, Introduction};
+pub use listing::Listing;
+pub use message::{Bye, HUB, Hello, Message, MessageError, Version};
 pub use msgpack::MsgPackError;
 pub use record::{NodeRecord, RecordError, SERVICE_TYPE};
 pub use snapshot::{

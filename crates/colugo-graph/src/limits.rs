@@ -2,8 +2,18 @@
 //!
 //! What is over a bound is refused or cut, and counted in [`Counters`](crate::Counters).
 
-/// Nodes known at once. A control link each: beyond this a hub is the answer, and a flood of records must not grow us.
-pub const PEERS: usize = 1024;
+/// Nodes known at once: a flood of records must not grow us.
+pub const PEERS: usize = 4096;
+
+/// Nodes with which a node keeps a link although they have no topic in common, if a hub tells of them too. Above this, those links cost
+/// more than they are worth: each is a probe a second, and all links of all nodes grow with the square.
+pub const MESH: usize = 64;
+
+/// Octets of all directories that hubs have told of: 1,000 nodes of 1,000 topics each. What is over it is not shown.
+pub const TOLD_LEN: usize = 64 << 20;
+
+/// Octets of a hub's message after which directories wait for the next one.
+pub const TELLING_LEN: usize = 512 << 10;
 
 /// Announcements of one node.
 pub const ENTRIES: usize = 4096;

@@ -4,11 +4,14 @@
 //! Knows the format; does not know when a message is sent or what it causes. Used by the [`Brain`](crate::Brain).
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use crate::limits::{self, cut, shown};
-use crate::msgpack::{MsgPackError, Reader, put_array, put_bin, put_map, put_str, put_uint};
-use crate::{Announcement, AnnouncementId, Entry, Kind, NodeId, Topic};
+use crate::fields::{Map, node_id, put_pair_str, put_pair_uint, put_start};
+use crate::introduction::{self, Change, Introduction};
+use crate::limits::{self, shown};
+use crate::listing::{entries, put_entries, put_removed, removed};
+use crate::msgpack::{MsgPackError, put_array, put_bin, put_str};
+use crate::{AnnouncementId, Entry, NodeId};
 
 /// The version of the control protocol. Equal majors always understand each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,8 +57,11 @@ pub enum Message {
         /// What was withdrawn.
         removed: Vec<AnnouncementId>,
     },
-    /// Asks for a [`Message::Snapshot`].
-    Resync,
+    /// Asks for a [`Message::Snapshot`], or a hub for what it knows of another node.
+    Resync {
+        /// Of whom; `None`: of whoever is at the other end.
+        of: Option<NodeId>,
+    },
     /// Asks for a [`Message::Pong`].
     Ping {
         /// The sender's clock, nanoseconds since the Unix epoch.
@@ -68,7 +74,7 @@ pub enum Message {
         /// The answering node's clock, nanoseconds since the Unix epoch.
         answered_ns: u64,
     },
-    /// A hub tells who else is linked with it.
+    /// A hub tells who else is linked with it, and what these announce.
     Nodes {
         /// These are all there are; else those that have come.
         all: bool,
@@ -76,6 +82,8 @@ pub enum Message {
         known: Vec<Introduction>,
         /// Who is not linked with it any more.
         gone: Vec<NodeId>,
+        /// What has changed in directories that it has told of.
+        changed: Vec<Change>,
     },
     /// The last one on a link.
     Bye(Bye),
@@ -102,21 +110,6 @@ pub struct Hello {
     pub addresses: Vec<IpAddr>,
     /// What it can do beyond this version.
     pub capabilities: Vec<String>,
-}
-
-/// What a hub says of a node that is linked with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Introduction {
-    /// Its identity.
-    pub node: NodeId,
-    /// Its name, for people.
-    pub name: String,
-    /// A word for its machine, for people.
-    pub host: String,
-    /// Whether it is a hub too.
-    pub hub: bool,
-    /// Where its control port may be reached, at most [`ADDRESSES`](crate::limits::ADDRESSES).
-    pub addresses: Vec<SocketAddr>,
 }
 
 /// The capability of a hub, in HELLO.
@@ -217,11 +210,15 @@ impl Message {
                 put_pair_uint(&mut out, "from", *from);
                 put_pair_uint(&mut out, "to", *to);
                 put_entries(&mut out, "add", added);
-                put_str(&mut out, "del");
-                put_array(&mut out, removed.len());
-                removed.iter().for_each(|id| put_uint(&mut out, id.0));
+                put_removed(&mut out, "del", removed);
             }
-            Self::Resync => put_start(&mut out, "resync", 0),
+            Self::Resync { of } => {
+                put_start(&mut out, "resync", usize::from(of.is_some()));
+                if let Some(node) = of {
+                    put_str(&mut out, "id");
+                    put_bin(&mut out, &node.0);
+                }
+            }
             Self::Ping { sent_ns } => {
                 put_start(&mut out, "ping", 1);
                 put_pair_uint(&mut out, "t", *sent_ns);
@@ -234,8 +231,13 @@ impl Message {
                 put_pair_uint(&mut out, "t", *sent_ns);
                 put_pair_uint(&mut out, "r", *answered_ns);
             }
-            Self::Nodes { all, known, gone } => {
-                put_start(&mut out, "nodes", 3);
+            Self::Nodes {
+                all,
+                known,
+                gone,
+                changed,
+            } => {
+                put_start(&mut out, "nodes", 3 + usize::from(!changed.is_empty()));
                 put_pair_uint(&mut out, "all", u64::from(*all));
                 put_str(&mut out, "known");
                 put_array(&mut out, known.len());
@@ -243,6 +245,11 @@ impl Message {
                 put_str(&mut out, "gone");
                 put_array(&mut out, gone.len());
                 gone.iter().for_each(|node| put_bin(&mut out, &node.0));
+                if !changed.is_empty() {
+                    put_str(&mut out, "changed");
+                    put_array(&mut out, changed.len());
+                    changed.iter().for_each(|change| change.put(&mut out));
+                }
             }
             Self::Bye(bye) => {
                 put_start(&mut out, "bye", 1);
@@ -277,7 +284,12 @@ impl Message {
                 added: entries(map.value("add")?)?,
                 removed: removed(map.value("del")?)?,
             },
-            "resync" => Self::Resync,
+            "resync" => Self::Resync {
+                of: match map.value("id") {
+                    Ok(mut id) => Some(node_id(id.bin()?, "id")?),
+                    Err(_) => None,
+                },
+            },
             "ping" => Self::Ping {
                 sent_ns: map.uint("t")?,
             },
@@ -287,8 +299,11 @@ impl Message {
             },
             "nodes" => Self::Nodes {
                 all: map.uint("all")? != 0,
-                known: introductions(map.value("known")?)?,
-                gone: gone(map.value("gone")?)?,
+                known: introduction::known(map.value("known")?)?,
+                gone: introduction::gone(map.value("gone")?)?,
+                changed: map
+                    .value("changed")
+                    .map_or(Ok(Vec::new()), introduction::changed)?,
             },
             "bye" => Self::Bye(Bye::parse(map.string("why")?)),
             _ => Self::Unknown,
@@ -331,207 +346,14 @@ impl Hello {
             host: text("host")?,
             port: number("port")?,
             // An address that we can't read is one of a family to come.
-            addresses: strings(map, "addrs")?
+            addresses: map
+                .strings("addrs")?
                 .filter_map(|text| text.parse().ok())
                 .collect(),
-            capabilities: strings(map, "caps")?
+            capabilities: map
+                .strings("caps")?
                 .map(|word| shown(word, limits::NAME_LEN))
                 .collect(),
         })
-    }
-}
-
-impl Introduction {
-    fn put(&self, out: &mut Vec<u8>) {
-        put_map(out, 4 + usize::from(self.hub));
-        put_str(out, "id");
-        put_bin(out, &self.node.0);
-        put_pair_str(out, "name", cut(&self.name, limits::NAME_LEN));
-        put_pair_str(out, "host", cut(&self.host, limits::NAME_LEN));
-        put_str(out, "addrs");
-        put_array(out, self.addresses.len());
-        self.addresses
-            .iter()
-            .for_each(|address| put_str(out, &address.to_string()));
-        if self.hub {
-            put_pair_uint(out, "hub", 1);
-        }
-    }
-
-    fn from_map(map: &Map<'_>) -> Result<Self, MessageError> {
-        let text = |key| Ok::<_, MessageError>(shown(map.string(key)?, limits::NAME_LEN));
-        Ok(Self {
-            node: node_id(map.value("id")?.bin()?, "id")?,
-            name: text("name")?,
-            host: text("host")?,
-            hub: map.uint("hub").is_ok_and(|is| is != 0),
-            // An address that we can't read is one of a family to come.
-            addresses: strings(map, "addrs")?
-                .filter_map(|text| text.parse().ok())
-                .collect(),
-        })
-    }
-}
-
-fn node_id(octets: &[u8], key: &'static str) -> Result<NodeId, MessageError> {
-    NodeId::try_from(octets).map_err(|_| MessageError::Invalid(key))
-}
-
-fn introductions(mut value: Reader<'_>) -> Result<Vec<Introduction>, MessageError> {
-    let len = few_nodes(value.array()?)?;
-    (0..len)
-        .map(|_| Introduction::from_map(&Map::read(&mut value)?))
-        .collect()
-}
-
-fn gone(mut value: Reader<'_>) -> Result<Vec<NodeId>, MessageError> {
-    let len = few_nodes(value.array()?)?;
-    (0..len).map(|_| node_id(value.bin()?, "gone")).collect()
-}
-
-fn few_nodes(len: usize) -> Result<usize, MessageError> {
-    if len > limits::PEERS {
-        return Err(MessageError::TooLarge {
-            limit: limits::PEERS,
-            unit: "nodes",
-        });
-    }
-    Ok(len)
-}
-
-/// The pairs of a map whose values are not read yet.
-struct Map<'a> {
-    pairs: Vec<(&'a str, Reader<'a>)>,
-}
-
-impl<'a> Map<'a> {
-    /// More pairs than any version will have.
-    const PAIRS: usize = 64;
-
-    fn new(octets: &'a [u8]) -> Result<Self, MessageError> {
-        Self::read(&mut Reader::new(octets))
-    }
-
-    fn read(reader: &mut Reader<'a>) -> Result<Self, MessageError> {
-        let len = reader.map()?;
-        if len > Self::PAIRS {
-            return Err(MessageError::TooLarge {
-                limit: Self::PAIRS,
-                unit: "keys",
-            });
-        }
-        let mut pairs = Vec::with_capacity(len);
-        for _ in 0..len {
-            let key = reader.str()?;
-            pairs.push((key, reader.clone()));
-            reader.skip()?;
-        }
-        Ok(Self { pairs })
-    }
-
-    fn value(&self, key: &'static str) -> Result<Reader<'a>, MessageError> {
-        let found = self.pairs.iter().find(|(name, _)| *name == key);
-        found
-            .map(|(_, value)| value.clone())
-            .ok_or(MessageError::Missing(key))
-    }
-
-    fn string(&self, key: &'static str) -> Result<&'a str, MessageError> {
-        Ok(self.value(key)?.str()?)
-    }
-
-    fn uint(&self, key: &'static str) -> Result<u64, MessageError> {
-        Ok(self.value(key)?.uint()?)
-    }
-}
-
-fn strings<'a>(
-    map: &Map<'a>,
-    key: &'static str,
-) -> Result<impl Iterator<Item = &'a str> + use<'a>, MessageError> {
-    let Ok(mut value) = map.value(key) else {
-        return Ok(Vec::new().into_iter());
-    };
-    let len = value.array()?.min(limits::ADDRESSES);
-    let texts = (0..len)
-        .map(|_| value.str())
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(texts.into_iter())
-}
-
-fn entries(mut value: Reader<'_>) -> Result<Vec<Entry>, MessageError> {
-    let len = bounded(value.array()?)?;
-    let mut entries = Vec::new();
-    for _ in 0..len {
-        let map = Map::read(&mut value)?;
-        // A kind or a name of a version to come is no fault; the entry is just not for us.
-        if let (Some(kind), Ok(topic)) =
-            (Kind::parse(map.string("k")?), Topic::new(map.string("t")?))
-        {
-            let id = AnnouncementId(map.uint("i")?);
-            let port = u16::try_from(map.uint("p")?).map_err(|_| MessageError::Invalid("p"))?;
-            let encoding = map
-                .string("e")
-                .map(|word| shown(word, limits::ENCODING_LEN))
-                .unwrap_or_default();
-            entries.push(Entry {
-                id,
-                announcement: Announcement {
-                    topic,
-                    kind,
-                    port,
-                    encoding,
-                },
-            });
-        }
-    }
-    Ok(entries)
-}
-
-fn removed(mut value: Reader<'_>) -> Result<Vec<AnnouncementId>, MessageError> {
-    let len = bounded(value.array()?)?;
-    (0..len)
-        .map(|_| Ok(AnnouncementId(value.uint()?)))
-        .collect()
-}
-
-fn bounded(len: usize) -> Result<usize, MessageError> {
-    if len > limits::ENTRIES {
-        return Err(MessageError::TooLarge {
-            limit: limits::ENTRIES,
-            unit: "entries",
-        });
-    }
-    Ok(len)
-}
-
-fn put_start(out: &mut Vec<u8>, name: &str, pairs: usize) {
-    put_map(out, pairs + 1);
-    put_pair_str(out, "m", name);
-}
-
-fn put_pair_str(out: &mut Vec<u8>, key: &str, value: &str) {
-    put_str(out, key);
-    put_str(out, value);
-}
-
-fn put_pair_uint(out: &mut Vec<u8>, key: &str, value: u64) {
-    put_str(out, key);
-    put_uint(out, value);
-}
-
-fn put_entries(out: &mut Vec<u8>, key: &str, entries: &[Entry]) {
-    put_str(out, key);
-    put_array(out, entries.len());
-    for Entry { id, announcement } in entries {
-        let encoded = !announcement.encoding.is_empty();
-        put_map(out, 4 + usize::from(encoded));
-        put_pair_uint(out, "i", id.0);
-        put_pair_str(out, "t", announcement.topic.as_str());
-        put_pair_str(out, "k", announcement.kind.as_str());
-        put_pair_uint(out, "p", announcement.port.into());
-        if encoded {
-            put_pair_str(out, "e", &announcement.encoding);
-        }
     }
 }

@@ -99,6 +99,17 @@ impl<'a> Reader<'a> {
         Self { rest: octets }
     }
 
+    /// Whether nothing is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// The octets from here to where `later`, a clone of this that went on, has come.
+    pub(crate) fn until(&self, later: &Self) -> &'a [u8] {
+        let passed = self.rest.len().saturating_sub(later.rest.len());
+        self.rest.get(..passed).unwrap_or_default()
+    }
+
     /// The number of pairs of a map.
     pub(crate) fn map(&mut self) -> Result<usize, MsgPackError> {
         self.header(

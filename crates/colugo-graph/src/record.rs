@@ -24,7 +24,7 @@ pub struct NodeRecord {
     pub name: String,
     /// A word for its machine.
     pub host: String,
-    /// Whether it passes on what it knows of others.
+    /// Whether it tells others of those that it is linked with.
     pub hub: bool,
     /// Where its control port may be reached.
     pub addresses: Vec<SocketAddr>,
@@ -55,13 +55,18 @@ impl NodeRecord {
         namespace: &Namespace,
         name: &str,
         host: &str,
+        hub: bool,
     ) -> Vec<(String, String)> {
-        vec![
+        let mut txt = vec![
             ("v".to_owned(), version.to_string()),
             ("ns".to_owned(), namespace.to_string()),
             ("name".to_owned(), cut(name, limits::NAME_LEN).to_owned()),
             ("host".to_owned(), cut(host, limits::NAME_LEN).to_owned()),
-        ]
+        ];
+        if hub {
+            txt.push(("hub".to_owned(), "1".to_owned()));
+        }
+        txt
     }
 
     /// Reads an instance name and its TXT strings. Unknown keys are ignored.
@@ -158,7 +163,13 @@ mod tests {
 
     #[test]
     fn what_is_announced_can_be_read() {
-        let txt = NodeRecord::txt(Version::OURS, &Namespace::default(), &"n".repeat(99), "box");
+        let txt = NodeRecord::txt(
+            Version::OURS,
+            &Namespace::default(),
+            &"n".repeat(99),
+            "box",
+            true,
+        );
         let record = NodeRecord::parse(
             INSTANCE,
             txt.iter().map(|(k, v)| (k.as_str(), v.as_bytes())),
@@ -169,7 +180,7 @@ mod tests {
         assert_eq!(record.namespace, "default");
         assert_eq!(record.name, "n".repeat(63));
         assert_eq!(record.host, "box");
-        assert!(!record.hub);
+        assert!(record.hub);
     }
 
     #[test]

@@ -84,6 +84,8 @@ pub enum NodeState {
     Alive,
     /// It has not answered for a while.
     Suspect,
+    /// A hub says that it is there and what it announces. There is no link to it, and no reason for one, or not yet.
+    Relayed,
     /// It was heard of, and no link to it is up (yet).
     Heard,
     /// It was heard of, and is in another namespace or speaks another version.
@@ -99,6 +101,7 @@ impl NodeState {
             Self::Own => "own",
             Self::Alive => "alive",
             Self::Suspect => "suspect",
+            Self::Relayed => "relayed",
             Self::Heard => "heard",
             Self::Foreign => "foreign",
             Self::Outside => "outside",
@@ -173,6 +176,8 @@ pub struct Counters {
     pub unknown_messages: u64,
     /// Snapshots asked for because a delta did not follow on.
     pub resyncs: u64,
+    /// Directories that hubs told of and that were not kept, because there were too many octets of them.
+    pub listings_refused: u64,
     /// Links closed because there were two to one node.
     pub duplicates: u64,
     /// Events dropped because nobody polled them.
@@ -205,6 +210,7 @@ impl GraphSnapshot {
                     });
                 let address = node
                     .address
+                    .or(node.addresses.first().copied())
                     .map(|address| SocketAddr::new(address.ip(), announcement.port));
                 let part = Participant {
                     node: node.id,

@@ -61,8 +61,10 @@ fn the_octets_in_the_document_are_those_on_the_wire() {
             host: "m".to_owned(),
             hub: false,
             addresses: vec!["10.0.0.1:4747".parse().unwrap()],
+            listing: None,
         }],
         gone: Vec::new(),
+        changed: Vec::new(),
     };
     let written = [
         (

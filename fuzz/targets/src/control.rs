@@ -1,7 +1,8 @@
 //! What two nodes tell each other on a control link.
 
 use colugo_graph::{
-    Announcement, AnnouncementId, Bye, Entry, Hello, Kind, Message, NodeId, Topic, Version, limits,
+    Announcement, AnnouncementId, Bye, Change, Entry, Hello, Introduction, Kind, Listing, Message,
+    NodeId, Topic, Version, limits,
 };
 
 use crate::input::Input;
@@ -103,7 +104,7 @@ fn entries(input: &mut Input<'_>) -> Vec<Entry> {
 }
 
 fn message(input: &mut Input<'_>) -> Message {
-    match input.octet() % 8 {
+    match input.octet() % 9 {
         0 => Message::Hello(Hello {
             node: NodeId::try_from(&u128::from(input.number()).to_be_bytes()[..]).unwrap(),
             version: Version {
@@ -136,7 +137,9 @@ fn message(input: &mut Input<'_>) -> Message {
                 .map(|_| AnnouncementId(number(input)))
                 .collect(),
         },
-        3 => Message::Resync,
+        3 => Message::Resync {
+            of: (input.octet() & 1 == 1).then(|| NodeId([input.octet(); 16])),
+        },
         4 => Message::Ping {
             sent_ns: number(input),
         },
@@ -153,6 +156,35 @@ fn message(input: &mut Input<'_>) -> Message {
             5 => Bye::Own,
             _ => Bye::Leaving,
         }),
+        7 => Message::Nodes {
+            all: input.octet() & 1 == 1,
+            known: (0..input.octet() & 7)
+                .map(|_| introduction(input))
+                .collect(),
+            gone: vec![NodeId([input.octet(); 16])],
+            changed: (0..input.octet() & 7)
+                .map(|_| Change {
+                    node: NodeId([input.octet(); 16]),
+                    from: number(input),
+                    to: number(input),
+                    added: entries(input),
+                    removed: vec![AnnouncementId(number(input))],
+                })
+                .collect(),
+        },
         _ => Message::Unknown,
+    }
+}
+
+fn introduction(input: &mut Input<'_>) -> Introduction {
+    let announced = entries(input);
+    let announced = announced.iter().map(|it| (it.id, &it.announcement));
+    Introduction {
+        node: NodeId([input.octet(); 16]),
+        name: text(input, limits::NAME_LEN),
+        host: text(input, limits::NAME_LEN),
+        hub: input.octet() & 1 == 1,
+        addresses: vec![([10, 0, 0, input.octet()], number(input) as u16).into()],
+        listing: (input.octet() & 1 == 1).then(|| Listing::new(number(input), announced)),
     }
 }

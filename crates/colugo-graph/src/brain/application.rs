@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::interests::counterpart;
 use super::{Brain, Effect, LinkId, MatchKind};
 use crate::{Announcement, AnnouncementId, Bye, Entry, Kind, Message, Topic, WantId, limits};
 
@@ -72,6 +73,7 @@ impl Brain {
         let id = AnnouncementId(self.own.next);
         self.own.next += 1;
         self.own.entries.insert(id, what.clone());
+        self.interests.add(now, counterpart(what.kind), &what.topic);
         let endpoint = SocketAddr::new(self.config.own_address, what.port);
         self.matching.offer(
             what.kind,
@@ -94,6 +96,7 @@ impl Brain {
         let Some(what) = self.own.entries.remove(&id) else {
             return false;
         };
+        self.interests.remove(counterpart(what.kind), &what.topic);
         let own = (self.config.node, id);
         self.matching
             .withdraw(what.kind, &what.topic, own, MatchKind::Withdrawn);
@@ -109,13 +112,18 @@ impl Brain {
 
     /// Looks for publishers or servers of a topic: a [`MatchChange`](crate::MatchChange) follows for each that is known
     /// or comes, and for each that goes. Nobody provides subscribers or clients, so wanting these finds nothing.
-    pub fn want(&mut self, _now: Instant, topic: Topic, kind: Kind) -> WantId {
+    pub fn want(&mut self, now: Instant, topic: Topic, kind: Kind) -> WantId {
+        self.interests.add(now, kind, &topic);
         self.matching.want(topic, kind)
     }
 
     /// Stops looking. Nothing more is said about this want, not even what it had found.
     pub fn unwant(&mut self, want: WantId) -> bool {
-        self.matching.unwant(want)
+        let was = self.matching.unwant(want);
+        if let Some((kind, topic)) = &was {
+            self.interests.remove(*kind, topic);
+        }
+        was.is_some()
     }
 
     /// Says goodbye on all links and ends: after this the brain does nothing more.
@@ -137,9 +145,11 @@ impl Brain {
         }
         self.dials.clear();
         self.links.clear();
+        self.strangers.clear();
         self.peers.clear();
         self.fixed.clear();
         self.own.flush_at = None;
+        self.interests.look_at = None;
     }
 
     /// The whole own directory to one link.

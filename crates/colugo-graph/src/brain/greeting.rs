@@ -34,18 +34,15 @@ impl Brain {
         {
             peer.reach.dial = None;
         }
-        let strangers = self
-            .links
-            .values()
-            .filter(|link| link.next_timeout().is_some())
-            .count();
-        if self.left || (dialled.is_none() && strangers >= limits::STRANGERS) {
+        let crowded = dialled.is_none() && self.strangers.len() >= limits::STRANGERS;
+        if self.left || crowded {
             self.counters.strangers_refused += 1;
             return self.effects.push_back(super::Effect::Close(id));
         }
         let stage = Stage::Stranger {
             until: now + HELLO_WITHIN,
         };
+        self.strangers.insert(id);
         self.links.insert(
             id,
             Link {
@@ -115,14 +112,17 @@ impl Brain {
             Message::Snapshot {
                 generation,
                 entries,
-            } => self.on_snapshot(node, generation, entries),
+            } => self.on_snapshot(now, node, generation, entries),
             Message::Delta {
                 from,
                 to,
                 added,
                 removed,
             } => self.on_delta(now, id, node, (from, to), added, removed),
-            Message::Resync => self.send_snapshot(now, id),
+            Message::Resync { of: None } => self.send_snapshot(now, id),
+            Message::Resync { of: Some(asked) } if self.config.hub => {
+                self.introduce_again(id, node, asked);
+            }
             Message::Ping { sent_ns } => {
                 let answered_ns = self.unix_ns(now);
                 self.send(
@@ -137,11 +137,14 @@ impl Brain {
                 sent_ns,
                 answered_ns,
             } => self.on_pong(now, node, sent_ns, answered_ns),
-            Message::Nodes { all, known, gone } if self.is_hub(node) => {
-                self.on_nodes(now, node, all, known, &gone);
-            }
-            // Who does not say that it is a hub tells of nobody but itself.
-            Message::Nodes { .. } => self.counters.unknown_messages += 1,
+            Message::Nodes {
+                all,
+                known,
+                gone,
+                changed,
+            } if self.is_hub(node) => self.on_nodes(now, node, all, known, &gone, &changed),
+            // Who is no hub tells of nobody but itself.
+            Message::Nodes { .. } | Message::Resync { .. } => self.counters.unknown_messages += 1,
             Message::Bye(why) => self.on_bye(now, id, node, &why),
             Message::Unknown => self.counters.unknown_messages += 1,
         }
@@ -180,13 +183,13 @@ impl Brain {
         let about = NodeRecord::from(&hello);
         let peer = self
             .peers
-            .entry(node)
-            .or_insert_with(|| Peer::new(about.clone()));
+            .get_or_insert_with(node, || Peer::new(about.clone()));
         peer.about = about;
         peer.foreign = false;
         peer.memory = None;
         if let Some(link) = self.links.get_mut(&id) {
             link.stage = Stage::Of(node);
+            self.strangers.remove(&id);
         }
         if let Some(Goal::Fixed(fixed)) = goal {
             self.fixed_reached(fixed, node);
@@ -343,7 +346,7 @@ impl Brain {
         self.send_snapshot(now, id);
         let sent_ns = self.unix_ns(now);
         self.send(id, &Message::Ping { sent_ns });
-        self.introduce(now, node, id);
+        self.introduce(node, id);
     }
 
     fn on_pong(&mut self, now: Instant, node: NodeId, sent_ns: u64, answered_ns: u64) {
@@ -358,7 +361,7 @@ impl Brain {
         }
     }
 
-    fn on_snapshot(&mut self, node: NodeId, generation: u64, entries: Vec<Entry>) {
+    fn on_snapshot(&mut self, now: Instant, node: NodeId, generation: u64, entries: Vec<Entry>) {
         let Some(peer) = self.peers.get_mut(&node) else {
             return;
         };
@@ -382,6 +385,7 @@ impl Brain {
             .collect();
         self.remove_entries(node, &gone);
         self.add_entries(node, came);
+        self.tell_of(now, node);
     }
 
     fn on_delta(
@@ -402,12 +406,13 @@ impl Brain {
         if peer.directory.generation != from {
             peer.directory.waiting = true;
             self.counters.resyncs += 1;
-            return self.send(link, &Message::Resync);
+            return self.send(link, &Message::Resync { of: None });
         }
         if peer.directory.entries.len() + added.len() > limits::ENTRIES + removed.len() {
             return self.misbehaved(now, link, Misbehaviour::TooManyEntries);
         }
         peer.directory.generation = to;
+        self.tell_of_change(now, node, (from, to), &added, &removed);
         self.remove_entries(node, &removed);
         self.add_entries(node, added);
     }

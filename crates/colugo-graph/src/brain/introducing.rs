@@ -1,18 +1,18 @@
-//! Hubs: a hub tells everybody it is linked with who else it is linked with, and where. They then dial each other as if discovery had shown
-//! them, so that one address that all know takes the place of multicast.
+//! Hubs: a hub tells everybody it is linked with who else it is linked with, where, and what these announce. One address that all know
+//! takes the place of multicast, and one link that of links with everybody.
 //!
 //! Nobody is told of what a hub has only heard of: what it says is as old as its own links, ends with them, and can't go round in
-//! circles. Hubs that are linked with each other know each other's nodes because those are told of both. What a hub says is a hint, like
-//! a DNS record: it makes nodes look for each other, and its end harms no link that is up.
+//! circles. Nodes link with every hub that they are told of, so hubs that are linked with each other share all their nodes, and each
+//! directory reaches everybody from each hub by one step. What is believed of it is in `told`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::peer::Peer;
-use super::{Brain, Effect, LinkId, Source};
-use crate::{Introduction, Message, NodeId, NodeRecord, Version, limits};
+use super::{Brain, Effect, LinkId};
+use crate::{AnnouncementId, Change, Entry, Introduction, Listing, Message, NodeId, limits};
 
 /// Changes are gathered for so long: a hundred nodes that start together are told of each other in few messages.
 const BATCH: Duration = Duration::from_millis(10);
@@ -22,6 +22,7 @@ const BATCH: Duration = Duration::from_millis(10);
 pub(super) struct Introducing {
     fresh: BTreeSet<NodeId>,
     gone: BTreeSet<NodeId>,
+    changed: BTreeMap<NodeId, Change>,
     flush_at: Option<Instant>,
 }
 
@@ -32,22 +33,66 @@ impl Introducing {
 }
 
 impl Brain {
-    /// A node's link is in use: it is told of all others, and soon they of it.
-    pub(super) fn introduce(&mut self, now: Instant, node: NodeId, link: LinkId) {
+    /// A node's link is in use: it is told of all others.
+    pub(super) fn introduce(&mut self, node: NodeId, link: LinkId) {
         if !self.config.hub {
             return;
         }
         let all: Vec<_> = self.peers.keys().copied().collect();
         let near = self.is_near(node);
         let known = self.introductions(&all, node, near);
-        let message = Message::Nodes {
-            all: true,
-            known,
-            gone: Vec::new(),
-        };
-        self.send(link, &message);
-        self.introducing.gone.remove(&node);
-        self.introducing.fresh.insert(node);
+        for message in messages(true, known, Vec::new(), Vec::new()) {
+            self.send(link, &message);
+        }
+    }
+
+    /// A node has lost what we had told it of another.
+    pub(super) fn introduce_again(&mut self, link: LinkId, node: NodeId, asked: NodeId) {
+        let near = self.is_near(node);
+        let known = self.introductions(&[asked], node, near);
+        for message in messages(false, known, Vec::new(), Vec::new()) {
+            self.send(link, &message);
+        }
+    }
+
+    /// A node has said what it announces: soon all others are told.
+    pub(super) fn tell_of(&mut self, now: Instant, node: NodeId) {
+        if self.config.hub {
+            self.introducing.gone.remove(&node);
+            self.introducing.changed.remove(&node);
+            self.introducing.fresh.insert(node);
+            self.introducing.flush_at.get_or_insert(now + BATCH);
+        }
+    }
+
+    /// A node announces more, or less.
+    pub(super) fn tell_of_change(
+        &mut self,
+        now: Instant,
+        node: NodeId,
+        (from, to): (u64, u64),
+        added: &[Entry],
+        removed: &[AnnouncementId],
+    ) {
+        if !self.config.hub || self.introducing.fresh.contains(&node) {
+            return;
+        }
+        let change = self.introducing.changed.entry(node);
+        let change = change.or_insert_with(|| Change {
+            node,
+            from,
+            to,
+            added: Vec::new(),
+            removed: Vec::new(),
+        });
+        change.to = to;
+        change.added.retain(|entry| !removed.contains(&entry.id));
+        change.added.extend_from_slice(added);
+        change.removed.extend_from_slice(removed);
+        if change.added.len() + change.removed.len() > limits::ENTRIES {
+            // As long as the whole, and the whole can be cut.
+            return self.tell_of(now, node);
+        }
         self.introducing.flush_at.get_or_insert(now + BATCH);
     }
 
@@ -55,6 +100,7 @@ impl Brain {
     pub(super) fn take_back(&mut self, now: Instant, node: NodeId) {
         if self.config.hub {
             self.introducing.fresh.remove(&node);
+            self.introducing.changed.remove(&node);
             self.introducing.gone.insert(node);
             self.introducing.flush_at.get_or_insert(now + BATCH);
         }
@@ -65,7 +111,10 @@ impl Brain {
             return;
         }
         let Introducing {
-            fresh, mut gone, ..
+            fresh,
+            mut gone,
+            changed,
+            ..
         } = std::mem::take(&mut self.introducing);
         let fresh: Vec<_> = fresh.into_iter().collect();
         // More than one message may have are told a little later.
@@ -74,79 +123,38 @@ impl Brain {
             self.introducing.flush_at = Some(now + BATCH);
         }
         let gone: Vec<_> = gone.into_iter().collect();
-        // Two frames serve all: who is reached by a loopback address is told of such addresses too.
-        let frames = [false, true].map(|near| {
-            let message = Message::Nodes {
-                all: false,
-                known: self.introductions(&fresh, self.config.node, near),
-                gone: gone.clone(),
-            };
-            Arc::<[u8]>::from(message.encode())
-        });
-        let [far, near] = frames;
-        for peer in self.peers.values() {
-            if let Some(link) = peer.life.as_ref().and_then(|life| life.link) {
-                let frame = if is_near(peer) { &near } else { &far };
-                let frame = frame.clone();
-                self.effects.push_back(Effect::Send { link, frame });
+        let changed: Vec<_> = changed.into_values().collect();
+        // Two sets of frames serve all: who is reached by a loopback address is told of such addresses too.
+        for near in [false, true] {
+            let links = self.peers.values().filter(|peer| is_near(peer) == near);
+            let links: Vec<_> = links.filter_map(|peer| peer.life.as_ref()?.link).collect();
+            if links.is_empty() {
+                continue;
+            }
+            let known = self.introductions(&fresh, self.config.node, near);
+            for message in messages(false, known, gone.clone(), changed.clone()) {
+                let frame = Arc::<[u8]>::from(message.encode());
+                for link in &links {
+                    self.effects.push_back(Effect::Send {
+                        link: *link,
+                        frame: frame.clone(),
+                    });
+                }
             }
         }
     }
 
-    /// A hub tells of nodes.
-    pub(super) fn on_nodes(
-        &mut self,
-        now: Instant,
-        hub: NodeId,
-        all: bool,
-        known: Vec<Introduction>,
-        gone: &[NodeId],
-    ) {
-        let source = Source::Hub(hub);
-        if all {
-            let told: BTreeSet<_> = known.iter().map(|about| about.node).collect();
-            let stale = |(node, peer): (&NodeId, &Peer)| {
-                (peer.records.contains_key(&source) && !told.contains(node)).then_some(*node)
-            };
-            let stale: Vec<_> = self.peers.iter().filter_map(stale).collect();
-            for node in stale {
-                self.handle_record_gone(source, node);
+    /// Those of `nodes` that are linked with us and have said what they announce, but for `except`.
+    fn introductions(&mut self, nodes: &[NodeId], except: NodeId, near: bool) -> Vec<Introduction> {
+        let mut known = Vec::new();
+        for node in nodes.iter().filter(|node| **node != except) {
+            if let Some(peer) = self.peers.get_mut(node)
+                && let Some(listing) = peer.directory.listing().cloned()
+            {
+                known.extend(introduction(peer, near, listing));
             }
         }
-        for about in known {
-            let record = NodeRecord {
-                node: about.node,
-                version: Version::OURS,
-                namespace: self.config.namespace.to_string(),
-                name: about.name,
-                host: about.host,
-                hub: about.hub,
-                addresses: about.addresses,
-            };
-            self.handle_record(now, source, record);
-        }
-        for node in gone {
-            self.handle_record_gone(source, *node);
-        }
-    }
-
-    /// A node is gone, and with it what it said of others, if it was a hub.
-    pub(super) fn forget_hub(&mut self, hub: NodeId) {
-        let source = Source::Hub(hub);
-        let told =
-            |(node, peer): (&NodeId, &Peer)| peer.records.contains_key(&source).then_some(*node);
-        let told: Vec<_> = self.peers.iter().filter_map(told).collect();
-        for node in told {
-            self.handle_record_gone(source, node);
-        }
-    }
-
-    /// Those of `nodes` that are linked with us, but for `except`.
-    fn introductions(&self, nodes: &[NodeId], except: NodeId, near: bool) -> Vec<Introduction> {
-        let peers = nodes.iter().filter(|node| **node != except);
-        peers
-            .filter_map(|node| introduction(self.peers.get(node)?, near))
-            .collect()
+        known
     }
 
     /// Whether a node has said that it is one.
@@ -167,7 +175,7 @@ fn is_near(peer: &Peer) -> bool {
 }
 
 /// Where a node that is alive accepts control links. None: nowhere that could be said.
-fn introduction(peer: &Peer, near: bool) -> Option<Introduction> {
+fn introduction(peer: &Peer, near: bool, listing: Listing) -> Option<Introduction> {
     let life = peer.life.as_ref()?;
     let says = |address: &SocketAddr| {
         let ip = address.ip().to_canonical();
@@ -189,5 +197,67 @@ fn introduction(peer: &Peer, near: bool) -> Option<Introduction> {
         host: peer.about.host.clone(),
         hub: peer.about.hub,
         addresses,
+        listing: Some(listing),
     })
+}
+
+/// What is to be told, in as many messages as it takes. The first names all nodes, and has directories while there is room.
+fn messages(
+    all: bool,
+    mut known: Vec<Introduction>,
+    gone: Vec<NodeId>,
+    changed: Vec<Change>,
+) -> Vec<Message> {
+    let mut later = Vec::new();
+    let mut octets = 0;
+    for about in &mut known {
+        octets += listing_size(about);
+        if octets > limits::TELLING_LEN {
+            later.push(about.clone());
+            about.listing = None;
+        }
+    }
+    let mut messages = Vec::new();
+    let mut tell = |all, known, gone, changed| {
+        messages.push(Message::Nodes {
+            all,
+            known,
+            gone,
+            changed,
+        });
+    };
+    if all || !known.is_empty() || !gone.is_empty() {
+        tell(all, known, gone, Vec::new());
+    }
+    for part in in_parts(later, listing_size) {
+        tell(false, part, Vec::new(), Vec::new());
+    }
+    for part in in_parts(changed, Change::size) {
+        tell(false, Vec::new(), Vec::new(), part);
+    }
+    messages
+}
+
+fn listing_size(about: &Introduction) -> usize {
+    about.listing.as_ref().map_or(0, Listing::size)
+}
+
+/// Cuts a list where the next item would make a part too large.
+fn in_parts<T>(items: Vec<T>, size: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let mut parts = Vec::new();
+    let mut part = Vec::new();
+    let mut octets = 0;
+    for item in items {
+        let more = size(&item);
+        if octets + more > limits::TELLING_LEN && !part.is_empty() {
+            parts.push(std::mem::take(&mut part));
+            octets = 0;
+        }
+        octets += more;
+        part.push(item);
+    }
+    if !part.is_empty() {
+        parts.push(part);
+    }
+    parts
 }

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::peer::{Orphan, Stage};
+use super::peer::{Link, Orphan, Stage};
 use super::reaching::Goal;
 use super::{Brain, Effect, LinkId, MatchKind};
 use crate::{Bye, DialFailure, Event, LeaveReason, Message, Misbehaviour, NodeId};
@@ -56,22 +56,18 @@ impl Brain {
         }
         self.flush_if_due(now);
         self.introduce_if_due(now);
+        self.look_if_due(now);
         self.dial_due_fixed(now);
-        let own = self.config.node;
-        let strangers = self
-            .links
-            .iter()
-            .filter(|(_, link)| link.next_timeout().is_some_and(|at| at <= now));
-        let strangers: Vec<_> = strangers.map(|(link, _)| *link).collect();
+        let is_due = |id: &&LinkId| {
+            let link = self.links.get(id);
+            link.and_then(Link::next_timeout)
+                .is_some_and(|at| at <= now)
+        };
+        let strangers: Vec<_> = self.strangers.iter().filter(is_due).copied().collect();
         for link in strangers {
             self.misbehaved(now, link, Misbehaviour::NoHello);
         }
-        let due = self
-            .peers
-            .iter()
-            .filter(|(_, peer)| peer.next_timeout(own).is_some_and(|at| at <= now));
-        let due: Vec<_> = due.map(|(node, _)| *node).collect();
-        for node in due {
+        for node in self.peers.due(now) {
             self.tend(now, node);
             self.forget_memory(now, node);
             self.dial_if_due(now, node);
@@ -85,11 +81,8 @@ impl Brain {
                 *until += late;
             }
         }
-        for life in self
-            .peers
-            .values_mut()
-            .filter_map(|peer| peer.life.as_mut())
-        {
+        let lives = self.peers.iter_mut();
+        for life in lives.filter_map(|(_, peer)| peer.life.as_mut()) {
             life.last_heard = (life.last_heard + late).min(now);
             if let Some(orphan) = &mut life.orphan {
                 orphan.until += late;
@@ -231,7 +224,7 @@ impl Brain {
     /// A rival takes over. What the node said on it before was not heard.
     fn succeed(&mut self, now: Instant, node: NodeId, rival: LinkId) {
         self.relink(now, node, rival);
-        self.send(rival, &Message::Resync);
+        self.send(rival, &Message::Resync { of: None });
     }
 
     /// A connection has ended from the other side or by the network.
@@ -239,6 +232,7 @@ impl Brain {
         let Some(link) = self.links.remove(&id) else {
             return;
         };
+        self.strangers.remove(&id);
         match link.stage {
             Stage::Stranger { .. } => {
                 if let Some(goal) = link.dialled {
@@ -313,6 +307,7 @@ impl Brain {
         let directory = std::mem::take(&mut peer.directory);
         if reason == LeaveReason::Goodbye {
             peer.records.clear();
+            self.uncover(now, node);
         }
         let how = if reason.is_death() {
             MatchKind::Dead
@@ -334,7 +329,7 @@ impl Brain {
             self.departed.insert(node, now);
         }
         self.tell(Event::NodeLeft { node, name, reason });
-        self.forget_hub(node);
+        self.forget_hub(now, node);
         self.take_back(now, node);
         self.fixed_lost(now, node);
         self.plan_revival(now, node, life.address, reason);
@@ -351,6 +346,7 @@ impl Brain {
 
     pub(super) fn drop_link(&mut self, link: LinkId) {
         if self.links.remove(&link).is_some() {
+            self.strangers.remove(&link);
             self.effects.push_back(Effect::Close(link));
         }
     }

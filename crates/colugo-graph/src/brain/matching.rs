@@ -39,16 +39,15 @@ impl Matching {
         want
     }
 
-    pub(super) fn unwant(&mut self, want: WantId) -> bool {
-        let Some(key) = self.wants.remove(&want) else {
-            return false;
-        };
+    /// What it was that is wanted no longer; `None`: nothing.
+    pub(super) fn unwant(&mut self, want: WantId) -> Option<(Kind, Topic)> {
+        let key = self.wants.remove(&want)?;
         if let Some(name) = self.names.get_mut(&key) {
             name.wants.remove(&want);
         }
         self.forget_if_empty(&key);
         self.changes.retain(|change| change.want != want);
-        true
+        Some(key)
     }
 
     /// A provider came, or is reached at another endpoint now.

@@ -5,14 +5,17 @@
 
 mod application;
 mod greeting;
+mod interests;
 mod introducing;
 mod liveness;
 mod matching;
 mod outsiders;
 mod peer;
+mod peers;
 mod reaching;
+mod told;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,10 +25,12 @@ use crate::{
     limits,
 };
 use application::Own;
+use interests::Interests;
 use introducing::Introducing;
 use matching::Matching;
 use outsiders::Outsiders;
 use peer::{Link, Peer};
+use peers::Peers;
 use reaching::{Dial, Fixed};
 
 pub use application::AnnounceError;
@@ -203,14 +208,19 @@ pub struct Brain {
     started: Instant,
     own: Own,
     matching: Matching,
-    peers: BTreeMap<NodeId, Peer>,
+    interests: Interests,
+    peers: Peers,
     links: BTreeMap<LinkId, Link>,
+    /// Those of the links whose other end has not said HELLO.
+    strangers: BTreeSet<LinkId>,
     dials: BTreeMap<DialId, Dial>,
     next_dial: u64,
     fixed: BTreeMap<FixedId, Fixed>,
     departed: Departed,
     introducing: Introducing,
     outsiders: Outsiders,
+    /// Octets of all directories that hubs have told of.
+    told_len: usize,
     effects: VecDeque<Effect>,
     events: VecDeque<Event>,
     limits_told: Vec<&'static str>,
@@ -222,18 +232,21 @@ impl Brain {
     /// A node that knows nobody yet.
     pub fn new(config: Config, now: Instant) -> Self {
         Self {
+            peers: Peers::new(config.node),
             config,
             started: now,
             own: Own::default(),
             matching: Matching::default(),
-            peers: BTreeMap::new(),
+            interests: Interests::default(),
             links: BTreeMap::new(),
+            strangers: BTreeSet::new(),
             dials: BTreeMap::new(),
             next_dial: 0,
             fixed: BTreeMap::new(),
             departed: Departed::default(),
             introducing: Introducing::default(),
             outsiders: Outsiders::default(),
+            told_len: 0,
             effects: VecDeque::new(),
             events: VecDeque::new(),
             limits_told: Vec::new(),
@@ -258,18 +271,18 @@ impl Brain {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout); `None`: not before another input.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let peers = self
-            .peers
-            .values()
-            .filter_map(|peer| peer.next_timeout(self.config.node));
-        let strangers = self.links.values().filter_map(Link::next_timeout);
+    pub fn poll_timeout(&mut self) -> Option<Instant> {
+        let peers = self.peers.next_timeout();
+        let strangers = self.strangers.iter();
+        let strangers = strangers.filter_map(|link| self.links.get(link)?.next_timeout());
         let fixed = self.fixed.values().filter_map(Fixed::next_timeout);
         peers
+            .into_iter()
             .chain(strangers)
             .chain(fixed)
             .chain(self.own.flush_at())
             .chain(self.introducing.flush_at())
+            .chain(self.interests.look_at)
             .min()
     }
 

@@ -10,7 +10,7 @@ use super::liveness::{PROBE_AFTER, PROBE_AFTER_SECOND, SILENT_AFTER, SUSPECT_AFT
 use super::reaching::{Goal, Reach};
 use super::{FixedId, LinkId, Source};
 use crate::{
-    Announcement, AnnouncementId, DialFailure, LeaveReason, NodeId, NodeInfo, NodeRecord,
+    Announcement, AnnouncementId, DialFailure, LeaveReason, Listing, NodeId, NodeInfo, NodeRecord,
     NodeState, limits,
 };
 
@@ -52,6 +52,10 @@ pub(super) struct Peer {
     pub(super) reach: Reach,
     pub(super) life: Option<Life>,
     pub(super) directory: Directory,
+    /// What hubs say that it announces. Where there is a link, its own word counts.
+    pub(super) listing: Option<Listing>,
+    /// Something is missing in it, and a hub was asked.
+    pub(super) listing_asked: bool,
     pub(super) round_trip: Option<Duration>,
     pub(super) clock_ahead_ns: Option<i64>,
     pub(super) problem: Option<String>,
@@ -104,6 +108,23 @@ pub(super) struct Directory {
     pub(super) entries: BTreeMap<AnnouncementId, Announcement>,
     /// A snapshot has been asked for or has to come; deltas mean nothing before it.
     pub(super) waiting: bool,
+    /// The same as octets, for who passes it on.
+    as_listing: Option<Listing>,
+}
+
+impl Directory {
+    /// The directory as it is passed on; `None`: it has not come yet.
+    pub(super) fn listing(&mut self) -> Option<&Listing> {
+        if self.waiting {
+            return None;
+        }
+        let current = |listing: &Listing| listing.generation() == self.generation;
+        if !self.as_listing.as_ref().is_some_and(current) {
+            let entries = self.entries.iter().map(|(id, what)| (*id, what));
+            self.as_listing = Some(Listing::new(self.generation, entries));
+        }
+        self.as_listing.as_ref()
+    }
 }
 
 impl Peer {
@@ -117,6 +138,8 @@ impl Peer {
             reach: Reach::default(),
             life: None,
             directory: Directory::default(),
+            listing: None,
+            listing_asked: false,
             round_trip: None,
             clock_ahead_ns: None,
             problem: None,
@@ -137,6 +160,11 @@ impl Peer {
     /// Something leads to it.
     pub(super) fn is_shown(&self) -> bool {
         !self.records.is_empty() || self.memory.is_some()
+    }
+
+    /// Whether it says that it is a hub, or somebody says so.
+    pub(super) fn is_hub(&self) -> bool {
+        self.about.hub || self.records.values().any(|record| record.hub)
     }
 
     /// Nothing leads to it and nothing comes from it.
@@ -162,6 +190,7 @@ impl Peer {
             Some(life) if life.suspect || life.link.is_none() => NodeState::Suspect,
             Some(_) => NodeState::Alive,
             None if self.foreign => NodeState::Foreign,
+            None if self.listing.is_some() && self.failure.is_none() => NodeState::Relayed,
             None => NodeState::Heard,
         };
         NodeInfo {
@@ -173,7 +202,10 @@ impl Peer {
             address: self.life.as_ref().map(|life| life.address),
             round_trip: self.round_trip,
             clock_ahead_ns: self.clock_ahead_ns,
-            announcements: self.directory.entries.values().cloned().collect(),
+            announcements: match (&self.life, &self.listing) {
+                (None, Some(listing)) => listing.iter().map(|entry| entry.announcement).collect(),
+                _ => self.directory.entries.values().cloned().collect(),
+            },
             problem: self.problem.clone(),
             failure: self.failure,
             addresses: self.addresses(),

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::peer::{Memory, Peer};
 use super::{Brain, DialId, Effect, FixedId, Source, Target, back_off, is_lasting};
-use crate::{DialFailure, Event, FixedPeerInfo, LeaveReason, NodeId, NodeRecord, Version, limits};
+use crate::{
+    DialFailure, Event, FixedPeerInfo, LeaveReason, Listing, NodeId, NodeRecord, Version, limits,
+};
 
 /// The node with the higher id waits this long for the other to dial, where both learn of each other alike.
 const COURTESY: Duration = Duration::from_millis(250);
@@ -64,7 +66,12 @@ impl Reach {
         self.at.filter(|_| self.dial.is_none())
     }
 
-    fn sooner(&mut self, at: Instant) {
+    /// Neither dialled nor to be dialled.
+    pub(super) fn is_idle(&self) -> bool {
+        self.dial.is_none() && self.at.is_none()
+    }
+
+    pub(super) fn sooner(&mut self, at: Instant) {
         self.at = Some(self.at.map_or(at, |before| before.min(at)));
     }
 }
@@ -135,6 +142,17 @@ impl Brain {
 
     /// Discovery shows a node, anew or again.
     pub fn handle_record(&mut self, now: Instant, source: Source, record: NodeRecord) {
+        self.learn(now, source, record, None);
+    }
+
+    /// The same, with what a hub says that it announces.
+    pub(super) fn learn(
+        &mut self,
+        now: Instant,
+        source: Source,
+        record: NodeRecord,
+        listing: Option<Listing>,
+    ) {
         let node = record.node;
         if self.left || node == self.config.node || self.departed.contains(node, now) {
             return;
@@ -151,8 +169,7 @@ impl Brain {
         let we_are_first = self.config.node < node || settled;
         let peer = self
             .peers
-            .entry(node)
-            .or_insert_with(|| Peer::new(record.clone()));
+            .get_or_insert_with(node, || Peer::new(record.clone()));
         if peer.life.is_none() {
             peer.about = record.clone();
             peer.foreign = foreign;
@@ -162,6 +179,16 @@ impl Brain {
             .get(&source)
             .is_none_or(|before| before.addresses != record.addresses);
         peer.records.insert(source, record);
+        if let Some(listing) = listing {
+            self.set_listing(now, node, listing);
+        }
+        let Some(peer) = self.peers.get(&node) else {
+            return;
+        };
+        let mesh_patience = self.mesh_patience(peer);
+        let Some(peer) = self.peers.get_mut(&node) else {
+            return;
+        };
         if foreign {
             peer.problem = Some(foreign_because(&peer.about, self.config.namespace.as_str()));
         } else if news && peer.life.is_none() && !peer.addresses().is_empty() {
@@ -170,15 +197,22 @@ impl Brain {
                 Source::Mdns if peer.addresses().iter().all(is_link_local) => GATHERING,
                 _ => Duration::ZERO,
             };
-            peer.reach.sooner(now + patience);
+            peer.reach.sooner(now + mesh_patience.unwrap_or(patience));
             self.dial_if_due(now, node);
         }
     }
 
     /// Discovery no longer shows a node. A node whose link is alive is not touched by this.
-    pub fn handle_record_gone(&mut self, source: Source, node: NodeId) {
+    pub fn handle_record_gone(&mut self, now: Instant, source: Source, node: NodeId) {
+        self.record_gone(now, source, node);
+    }
+
+    pub(super) fn record_gone(&mut self, now: Instant, source: Source, node: NodeId) {
         if let Some(peer) = self.peers.get_mut(&node) {
             peer.records.remove(&source);
+            self.uncover(now, node);
+        }
+        if let Some(peer) = self.peers.get_mut(&node) {
             if !peer.is_shown() && peer.life.is_none() {
                 peer.reach.at = None;
                 self.cancel_dial(node);
@@ -322,6 +356,17 @@ impl Brain {
             return;
         }
         peer.reach.at = None;
+        if peer.life.is_none()
+            && self
+                .peers
+                .get(&node)
+                .is_some_and(|peer| !self.is_worth_a_link(peer))
+        {
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(&node) else {
+            return;
+        };
         let addresses = match &peer.life {
             // Only there can it be found again soon; refused there, it is gone.
             Some(life) if life.orphan.is_some() => vec![life.address],
@@ -455,7 +500,9 @@ impl Brain {
             return true;
         }
         let of_use = |peer: &Peer| {
-            peer.life.is_some() || !(peer.foreign || peer.reach.failures > 0 || alive)
+            peer.life.is_some()
+                || peer.listing.is_some()
+                || !(peer.foreign || peer.reach.failures > 0 || alive)
         };
         let useless = self.peers.iter().filter(|(_, peer)| !of_use(peer));
         let least = useless.max_by_key(|(_, peer)| (peer.foreign, peer.reach.failures));

@@ -166,8 +166,10 @@ fn who_does_not_say_that_it_is_a_hub_is_not_believed() {
                 host: "virtual".into(),
                 hub: false,
                 addresses: vec!["10.9.9.9:80".parse().unwrap()],
+                listing: None,
             }],
             gone: Vec::new(),
+            changed: Vec::new(),
         };
         let now = net.now;
         net.brain(host).handle_message(now, link, &nodes.encode());

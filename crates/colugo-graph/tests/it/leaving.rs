@@ -209,9 +209,10 @@ fn a_cut_is_noticed_and_a_heal_even_if_discovery_forgot() {
             (pair.publisher, pair.subscriber),
             (pair.subscriber, pair.publisher),
         ] {
-            let node = pair.net.id(other);
-            pair.net
-                .with_running(host, |brain| brain.handle_record_gone(Source::Mdns, node));
+            let (now, node) = (pair.net.now, pair.net.id(other));
+            pair.net.with_running(host, |brain| {
+                brain.handle_record_gone(now, Source::Mdns, node)
+            });
         }
         pair.net.advance(20 * SEC);
         pair.net.mend(pair.publisher, pair.subscriber);
@@ -232,9 +233,9 @@ fn a_cut_is_noticed_and_a_heal_even_if_discovery_forgot() {
 fn a_node_that_stays_away_is_forgotten() {
     let mut pair = pair(1);
     pair.net.cut(pair.publisher, pair.subscriber);
-    let node = pair.net.id(pair.publisher);
+    let (now, node) = (pair.net.now, pair.net.id(pair.publisher));
     pair.net.with_running(pair.subscriber, |brain| {
-        brain.handle_record_gone(Source::Mdns, node)
+        brain.handle_record_gone(now, Source::Mdns, node)
     });
     pair.until_lost(5 * SEC);
     assert_eq!(pair.net.brain(pair.subscriber).snapshot().nodes.len(), 2);

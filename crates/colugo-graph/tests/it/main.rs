@@ -1,5 +1,6 @@
 //! Brains on a virtual network: exact times, no sockets, and a seed that every failure prints.
 
+mod crowd;
 mod directory;
 mod duplicates;
 mod fixed_peers;

@@ -1,8 +1,8 @@
 //! Control messages on the wire.
 
 use colugo_graph::{
-    Announcement, AnnouncementId, Bye, Entry, Hello, Introduction, Kind, Message, MessageError,
-    NodeId, Version, limits,
+    Announcement, AnnouncementId, Bye, Change, Entry, Hello, Introduction, Kind, Listing, Message,
+    MessageError, NodeId, Version, limits,
 };
 use proptest::prelude::*;
 
@@ -80,10 +80,37 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
                         ([10, 0, 0, 1], port).into(),
                         "[fd00::1]:4747".parse().unwrap()
                     ],
+                    listing: None,
                 }],
                 gone: vec![NodeId(id)],
+                changed: Vec::new(),
             }),
-        Just(Message::Resync),
+        (any::<[u8; 16]>(), any::<(u64, u64)>(), entries(), entries()).prop_map(
+            |(id, (from, to), listed, added)| Message::Nodes {
+                all: false,
+                known: vec![Introduction {
+                    node: NodeId(id),
+                    name: "n".into(),
+                    host: "h".into(),
+                    hub: false,
+                    addresses: vec![([10, 0, 0, 1], 4747).into()],
+                    listing: Some(Listing::new(
+                        from,
+                        listed.iter().map(|entry| (entry.id, &entry.announcement))
+                    )),
+                }],
+                gone: Vec::new(),
+                changed: vec![Change {
+                    node: NodeId(id),
+                    from,
+                    to,
+                    removed: added.iter().map(|entry| entry.id).collect(),
+                    added,
+                }],
+            }
+        ),
+        proptest::option::of(any::<[u8; 16]>())
+            .prop_map(|id| Message::Resync { of: id.map(NodeId) }),
         any::<u64>().prop_map(|sent_ns| Message::Ping { sent_ns }),
         any::<(u64, u64)>().prop_map(|(sent_ns, answered_ns)| Message::Pong {
             sent_ns,

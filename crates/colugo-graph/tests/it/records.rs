@@ -28,8 +28,10 @@ fn show(net: &mut Net, to: HostId, about: HostId, addresses: Vec<SocketAddr>) {
 }
 
 fn hide(net: &mut Net, to: HostId, about: HostId) {
-    let node = net.id(about);
-    net.with_running(to, |brain| brain.handle_record_gone(Source::Mdns, node));
+    let (now, node) = (net.now, net.id(about));
+    net.with_running(to, |brain| {
+        brain.handle_record_gone(now, Source::Mdns, node)
+    });
 }
 
 fn troubles(net: &Net, host: HostId) -> usize {
@@ -150,7 +152,7 @@ fn when_an_interface_comes_or_goes_who_was_not_reached_is_tried_at_once() {
 fn a_flood_of_records_of_nobody_leaves_room_for_who_lives() {
     let mut net = Net::new(4);
     let a = net.add();
-    for number in 0..1500_u32 {
+    for number in 0..limits::PEERS as u32 + 500 {
         let mut id = [0xee; 16];
         id[..4].copy_from_slice(&number.to_be_bytes());
         let record = NodeRecord {

@@ -9,7 +9,7 @@ use crate::net::{Net, SEC};
 fn whoever_does_not_say_hello_is_shown_out() {
     let mut net = Net::new(1);
     let a = net.add();
-    let early = net.intrude(a, Some(&Message::Resync.encode()));
+    let early = net.intrude(a, Some(&Message::Resync { of: None }.encode()));
     let garbage = net.intrude(a, Some(b"GET / HTTP/1.1\r\n"));
     assert!(!net.is_open(early) && !net.is_open(garbage));
     let blamed = net.events_of(a, |event| {

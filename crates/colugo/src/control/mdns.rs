@@ -102,7 +102,13 @@ impl Registration {
         Self {
             node: config.id,
             port: listens.port(),
-            txt: NodeRecord::txt(Version::OURS, &config.namespace, &config.name, host),
+            txt: NodeRecord::txt(
+                Version::OURS,
+                &config.namespace,
+                &config.name,
+                host,
+                config.hub,
+            ),
             addresses,
             interfaces: Choice::new(&config.interfaces),
         }

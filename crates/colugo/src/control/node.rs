@@ -99,7 +99,7 @@ impl NodeControl {
         let (brain, own_ip) = brain(&config, &host, address);
         let rendezvous = config.discovery.then(|| {
             let at = SocketAddr::new(own_ip, address.port());
-            Rendezvous::enter(&config.namespace, config.id, &config.name, &host, at)
+            Rendezvous::enter(&config, &host, at)
                 .inspect_err(|error| tracing::debug!(%error, "no rendezvous directory"))
                 .ok()
         });
@@ -201,7 +201,7 @@ impl NodeControl {
                 brain.handle_record(now, source, record);
             }
             for node in gone {
-                brain.handle_record_gone(source, *node);
+                brain.handle_record_gone(now, source, *node);
             }
         });
     }

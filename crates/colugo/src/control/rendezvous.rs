@@ -10,7 +10,9 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use colugo_graph::{Namespace, NodeId, NodeRecord, Version};
+use colugo_graph::{NodeId, NodeRecord, Version};
+
+use super::ControlConfig;
 
 /// More files than this in the directory are not looked at.
 const FILES_MAX: usize = 4096;
@@ -28,23 +30,24 @@ pub(super) struct Rendezvous {
 }
 
 impl Rendezvous {
-    /// Leaves the file of a node.
-    pub(super) fn enter(
-        namespace: &Namespace,
-        own: NodeId,
-        name: &str,
-        host: &str,
-        at: SocketAddr,
-    ) -> io::Result<Self> {
+    /// Leaves the file of the node that `config` makes, whose control port is `at`.
+    pub(super) fn enter(config: &ControlConfig, host: &str, at: SocketAddr) -> io::Result<Self> {
+        let ControlConfig {
+            namespace,
+            name,
+            id: own,
+            hub,
+            ..
+        } = config;
         let directory = base().join(network()).join(namespace.as_str());
         let mut lines = String::new();
-        for (key, value) in NodeRecord::txt(Version::OURS, namespace, name, host) {
+        for (key, value) in NodeRecord::txt(Version::OURS, namespace, name, host, *hub) {
             lines.push_str(&format!("{key}={}\n", value.replace(['\n', '\r'], " ")));
         }
         lines.push_str(&format!("addr={at}\n"));
         let rendezvous = Self {
             directory,
-            own,
+            own: *own,
             lines,
             known: BTreeSet::new(),
         };

@@ -190,7 +190,11 @@ fn a_node_that_was_killed_leaves_a_file_and_the_next_one_removes_it() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let mut left_over = Rendezvous::enter(&namespace, dead, "dead", "", at).unwrap();
+    let dead = ControlConfig {
+        id: dead,
+        ..config(&namespace, &[], true)
+    };
+    let mut left_over = Rendezvous::enter(&dead, "", at).unwrap();
     let node = Node::start(&namespace, &[], true);
     let end = Instant::now() + DEADLINE;
     while left_over.has_file() {

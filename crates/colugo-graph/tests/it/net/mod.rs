@@ -144,9 +144,10 @@ impl Net {
     }
 
     pub(crate) fn add_with(&mut self, discovery: bool, namespace: Namespace) -> HostId {
-        let number = u8::try_from(self.hosts.len() + 1).unwrap();
+        let number = u16::try_from(self.hosts.len() + 1).unwrap();
+        let [high, low] = number.to_be_bytes();
         self.add_at(
-            SocketAddr::from(([10, 0, 0, number], 4000)),
+            SocketAddr::from(([10, 0, high, low], 4000)),
             discovery,
             namespace,
         )
@@ -160,7 +161,8 @@ impl Net {
     ) -> HostId {
         let mut octets = [0; 16];
         octets[..8].copy_from_slice(&self.draw().to_be_bytes());
-        octets[8] = u8::try_from(self.hosts.len()).unwrap();
+        let number = u16::try_from(self.hosts.len()).unwrap();
+        octets[8..10].copy_from_slice(&number.to_be_bytes());
         self.add_as(NodeId(octets), address, discovery, namespace)
     }
 

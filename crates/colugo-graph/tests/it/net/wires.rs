@@ -106,7 +106,9 @@ impl Net {
                 self.with_running(to, |brain| brain.handle_record(now, Source::Mdns, record));
             }
             Delivery::RecordGone { to, node } => {
-                self.with_running(to, |brain| brain.handle_record_gone(Source::Mdns, node));
+                self.with_running(to, |brain| {
+                    brain.handle_record_gone(now, Source::Mdns, node)
+                });
             }
         }
     }
