@@ -27,6 +27,7 @@ pub fn suites() -> Vec<Suite> {
         memory::stuck(),
         streams::stats(),
         times::times(),
+        times::crowd(),
         times::repeater(),
     ];
     all.extend(memory_peers::suites());

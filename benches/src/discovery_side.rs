@@ -1,15 +1,16 @@
 //! Nodes that find, lose and call each other by name: what the times of `courses` are taken from. And the repeater beside a bare thread.
 
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use colugo::{Event, LinkId, MissedTicks, Network, Node, RequestError};
+use colugo::{Event, LinkId, MissedTicks, Network, Node, NodeBuilder, RequestError};
 
 use kit::Result;
 use kit::Role;
 use kit::child::{Link, Spec};
 use kit::report::Report;
-use kit::stats::percentile;
+use kit::stats::{Usage, percentile};
 
 /// What nodes can be asked to do when addresses are not known.
 pub const ROLES: &[(&str, Role)] = &[
@@ -19,6 +20,7 @@ pub const ROLES: &[(&str, Role)] = &[
     ("node.watch", watch),
     ("node.silent", silent),
     ("node.ask", ask),
+    ("node.crowd", crowd),
     ("node.repeat", repeat),
     ("thread.repeat", repeat_bare),
 ];
@@ -98,6 +100,50 @@ fn silent(spec: &Spec, link: &Link) -> Result<Report> {
     link.say("taken");
     link.wait_for_stop();
     Ok(Report::new())
+}
+
+/// So many nodes, each with as many topics, that know nothing but the address of a hub, which starts last: until each knows all of all.
+///
+/// The sockets are there before the clock starts: to find 10,000 free ports takes the kernel ten times as long as all the rest.
+fn crowd(spec: &Spec, link: &Link) -> Result<Report> {
+    let (nodes, topics) = (spec.count()?, spec.number("topics", 1)?);
+    // Below those that the kernel gives to the topics.
+    let free = |port: &u16| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok();
+    let port = (10_000..30_000).find(free).ok_or("no port is free")?;
+    let address = format!("tcp://127.0.0.1:{port}");
+    let mut crowd = Vec::new();
+    for number in 0..nodes {
+        let node = builder(spec, &format!("n{number}"), "tcp://127.0.0.1:0")?
+            .peer(&address)
+            .build()?;
+        let publishers = (0..topics)
+            .map(|topic| node.publisher(&format!("n{number}/t{topic}")).build())
+            .collect::<std::result::Result<Vec<_>, _>>()?;
+        crowd.push((node, publishers));
+    }
+    link.ready("")?;
+    let usage = Usage::start();
+    let begin = Instant::now();
+    let _hub = builder(spec, "hub", &address)?.hub(true).build()?;
+    let whole = nodes * topics;
+    for (node, _) in &crowd {
+        while node.graph_size().announcements < whole {
+            if begin.elapsed() > PATIENCE {
+                return Err(format!("{:?} is all that one knows", node.graph_size()).into());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    Ok(usage
+        .report()
+        .with("ms", begin.elapsed().as_secs_f64() * 1e3))
+}
+
+fn builder(spec: &Spec, name: &str, listen: &str) -> Result<NodeBuilder> {
+    Ok(Node::builder(name)
+        .namespace(spec.text("ns")?)
+        .network(Network::Peers)
+        .listen(listen))
 }
 
 /// Sends `count` requests that will not be answered, and says how many ended with `Disconnected` when all have ended.

@@ -64,6 +64,46 @@ pub fn times() -> Suite {
     suite
 }
 
+/// Many nodes that know nothing but a hub, all in one process.
+pub fn crowd() -> Suite {
+    let part = Part::new("node.crowd")
+        .set("ns", "bench-crowd")
+        .set("count", 200)
+        .set("topics", 50);
+    let row = |name, about, unit, metric| {
+        Row::new(name, about, unit, metric, Better::Less).alone("crowd")
+    };
+    Suite {
+        contenders: vec![Contender {
+            group: "crowd",
+            label: String::new(),
+            trial: Trial::Solo(part),
+        }],
+        rows: vec![
+            row(
+                "crowd",
+                "a hub starts, and 200 nodes of 50 topics in one process know but its address: until each has the directories of all",
+                "ms",
+                "ms",
+            )
+            .must(2000.0, 500.0),
+            row(
+                "crowd-cpu",
+                "the same: processor time of all nodes and the hub together",
+                "s",
+                "cpu",
+            )
+            .must(1.0, 0.5),
+            row(
+                "crowd-memory",
+                "the same: the process's peak, 201 nodes and 10,000 sockets in it",
+                "KiB",
+                "peak_kib",
+            ),
+        ],
+    }
+}
+
 pub fn repeater() -> Suite {
     let solo = |group, label: &str, role| Contender {
         group,

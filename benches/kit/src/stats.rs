@@ -93,6 +93,11 @@ impl Usage {
         }
     }
 
+    /// CPU seconds of all threads so far.
+    pub fn cpu(&self) -> f64 {
+        cpu_seconds() - self.cpu
+    }
+
     /// CPU seconds of all threads, wall clock, and the process's peak memory.
     pub fn report(&self) -> Report {
         Report::new()

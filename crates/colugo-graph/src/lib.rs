@@ -45,8 +45,8 @@ pub use message::{Bye, HUB, Hello, Message, MessageError, Version};
 pub use msgpack::MsgPackError;
 pub use record::{NodeRecord, RecordError, SERVICE_TYPE};
 pub use snapshot::{
-    Counters, FixedPeerInfo, GraphSnapshot, InterfaceInfo, NodeInfo, NodeState, Participant,
-    TopicInfo,
+    Counters, FixedPeerInfo, GraphSize, GraphSnapshot, InterfaceInfo, NodeInfo, NodeState,
+    Participant, TopicInfo,
 };
 pub use topic::{
     MAX_NAMESPACE_LEN, MAX_TOPIC_LEN, NameFault, Namespace, NamespaceError, Topic, TopicError,

@@ -30,6 +30,26 @@ pub struct GraphSnapshot {
     pub counters: Counters,
 }
 
+/// How much one node knows at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GraphSize {
+    /// Nodes of its namespace, itself among them, that are alive as far as it knows.
+    pub nodes: usize,
+    /// What they announce in all: publishers, subscribers, servers and clients.
+    pub announcements: usize,
+}
+
+impl GraphSize {
+    /// So many.
+    pub fn new(nodes: usize, announcements: usize) -> Self {
+        Self {
+            nodes,
+            announcements,
+        }
+    }
+}
+
 /// One node.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -210,7 +230,7 @@ impl GraphSnapshot {
                     });
                 let address = node
                     .address
-                    .or(node.addresses.first().copied())
+                    .or_else(|| node.addresses.first().copied())
                     .map(|address| SocketAddr::new(address.ip(), announcement.port));
                 let part = Participant {
                     node: node.id,

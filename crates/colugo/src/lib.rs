@@ -164,7 +164,7 @@ pub use codec::MsgPack;
 pub use codec::Protobuf;
 pub use codec::{Decode, DecodeError, Encode, EncodeError, Text};
 pub use colugo_graph::{
-    DialFailure, FixedPeerInfo, InterfaceInfo, NodeId, NodeState, Topic, TopicError,
+    DialFailure, FixedPeerInfo, GraphSize, InterfaceInfo, NodeId, NodeState, Topic, TopicError,
 };
 pub use colugo_socket::{
     BindError, ConnectError, Endpoint, EndpointError, LinkId, MessageRef, Overflow, Sent,

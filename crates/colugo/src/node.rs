@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use colugo_graph::NodeId;
+use colugo_graph::{GraphSize, NodeId};
 
 use crate::builder::NodeBuilder;
 use crate::core::{Alive, Core};
@@ -287,6 +287,21 @@ impl Node {
     /// Who is out there, as this node knows it now.
     pub fn graph(&self) -> Graph {
         self.core().world.graph()
+    }
+
+    /// How much [`graph`](Self::graph) would show, without the cost of making it: for who waits until everybody is there.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let net = colugo::testing::Net::new();
+    /// let (a, b) = (net.node("a")?, net.node("b")?);
+    /// let _poses = a.publisher("pose").build()?;
+    /// let size = b.graph_size();
+    /// assert_eq!((size.nodes, size.announcements), (2, 1));
+    /// # Ok(()) }
+    /// ```
+    pub fn graph_size(&self) -> GraphSize {
+        self.core().world.graph_size()
     }
 
     /// Ends the node in order: goodbye to other nodes, then what is queued is sent, then all is closed. To be waited for or awaited.

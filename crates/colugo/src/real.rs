@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use colugo_graph::{Announcement, AnnouncementId, Kind, MatchKind, NodeId, Topic, WantId};
+use colugo_graph::{
+    Announcement, AnnouncementId, GraphSize, Kind, MatchKind, NodeId, Topic, WantId,
+};
 use colugo_socket::{Inbox, Message as RawMessage, RecvError as RawRecvError};
 
 use crate::builder::Network;
@@ -305,6 +307,10 @@ impl World for RealWorld {
         graph.interfaces = snapshot.interfaces;
         graph.sort();
         graph
+    }
+
+    fn graph_size(&self) -> GraphSize {
+        self.control.graph_size()
     }
 
     fn address(&self) -> Option<SocketAddr> {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use colugo_graph::{Kind, MatchKind, Topic};
+use colugo_graph::{GraphSize, Kind, MatchKind, Topic};
 use colugo_socket::{
     Inbox, LinkId, Message as RawMessage, MessageRef, Outgoing, Overflow,
     RecvError as RawRecvError, Sent,
@@ -68,6 +68,16 @@ pub(crate) trait World: Send + Sync + Debug {
 
     /// What is known about this and other nodes.
     fn graph(&self) -> Graph;
+
+    /// How much that is.
+    fn graph_size(&self) -> GraphSize {
+        let graph = self.graph();
+        let topics = graph.topics.iter();
+        let topics = topics.map(|topic| topic.publishers.len() + topic.subscribers.len());
+        let services = graph.services.iter();
+        let services = services.map(|service| service.servers.len() + service.clients.len());
+        GraphSize::new(graph.nodes.len(), topics.chain(services).sum())
+    }
 
     /// Where other nodes can name this one as their peer.
     fn address(&self) -> Option<SocketAddr>;

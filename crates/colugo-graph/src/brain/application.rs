@@ -44,6 +44,10 @@ impl Own {
         self.entries.values()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(super) fn flush_at(&self) -> Option<Instant> {
         self.flush_at
     }

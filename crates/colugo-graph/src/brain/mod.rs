@@ -21,8 +21,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::{
-    Counters, DialFailure, Event, GraphSnapshot, Namespace, NodeId, NodeInfo, NodeState, WantId,
-    limits,
+    Counters, DialFailure, Event, GraphSize, GraphSnapshot, Namespace, NodeId, NodeInfo, NodeState,
+    WantId, limits,
 };
 use application::Own;
 use interests::Interests;
@@ -324,6 +324,14 @@ impl Brain {
         );
         snapshot.fixed_peers = self.fixed.values().map(Fixed::info).collect();
         snapshot
+    }
+
+    /// How much is known at this moment, without a look at each announcement.
+    pub fn size(&self) -> GraphSize {
+        let known = self.peers.values().filter_map(Peer::known);
+        known.fold(GraphSize::new(1, self.own.len()), |sum, more| {
+            GraphSize::new(sum.nodes + 1, sum.announcements + more)
+        })
     }
 
     fn tell(&mut self, event: Event) {

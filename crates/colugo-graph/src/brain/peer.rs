@@ -185,6 +185,14 @@ impl Peer {
         addresses
     }
 
+    /// How many announcements of it are known; `None`: it is not known to live.
+    pub(super) fn known(&self) -> Option<usize> {
+        match (&self.life, &self.listing) {
+            (Some(_), _) => Some(self.directory.entries.len()),
+            (None, listing) => listing.as_ref().map(Listing::len),
+        }
+    }
+
     pub(super) fn info(&self) -> NodeInfo {
         let state = match &self.life {
             Some(life) if life.suspect || life.link.is_none() => NodeState::Suspect,

@@ -26,8 +26,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use colugo_graph::{
-    AnnounceError, Announcement, AnnouncementId, GraphSnapshot, Kind, Namespace, NodeId, Topic,
-    WantId,
+    AnnounceError, Announcement, AnnouncementId, GraphSize, GraphSnapshot, Kind, Namespace, NodeId,
+    Topic, WantId,
 };
 
 #[cfg(fuzzing)]
@@ -174,6 +174,11 @@ impl Control {
     /// Stops looking.
     pub(crate) fn unwant(&self, id: WantId) -> bool {
         self.0.node.unwant(id)
+    }
+
+    /// How much is out there now.
+    pub(crate) fn graph_size(&self) -> GraphSize {
+        self.0.node.graph_size()
     }
 
     /// Who is out there now.

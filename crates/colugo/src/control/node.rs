@@ -11,8 +11,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use colugo_graph::{
-    Announcement, Brain, Config, DialFailure, DialId, Effect, FixedId, GraphSnapshot, Kind, LinkId,
-    MatchChange, MatchKind, NodeId, NodeRecord, Origin, Outsider, Source, Target, Topic, WantId,
+    Announcement, Brain, Config, DialFailure, DialId, Effect, FixedId, GraphSize, GraphSnapshot,
+    Kind, LinkId, MatchChange, MatchKind, NodeId, NodeRecord, Origin, Outsider, Source, Target,
+    Topic, WantId,
 };
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -176,6 +177,10 @@ impl NodeControl {
         let callback = lock(&self.wants).remove(&want);
         drop(callback);
         known
+    }
+
+    pub(super) fn graph_size(&self) -> GraphSize {
+        lock(&self.brain).size()
     }
 
     pub(super) fn graph(&self) -> GraphSnapshot {
