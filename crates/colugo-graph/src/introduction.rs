@@ -77,7 +77,7 @@ impl Introduction {
                 .filter_map(|text| text.parse().ok())
                 .collect(),
             listing: match map.value("entries") {
-                Ok(value) => Some(Listing::read(map.uint("gen")?, value)?),
+                Ok(mut value) => Some(Listing::read(map.uint("gen")?, value.bin()?)?),
                 Err(_) => None,
             },
         })

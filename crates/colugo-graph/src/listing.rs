@@ -1,13 +1,13 @@
 //! Entries of a directory, and `Listing`: a whole directory as the octets that travelled.
 //!
-//! Knows how entries are written, and that a directory which a hub passes on is mostly kept and passed on, and seldom read: it is
-//! checked once and stays as it came, at a tenth of the memory. Used by messages and by the brain.
+//! Knows how entries are written, and that a directory which a hub passes on is mostly kept and seldom read: it stays as it came, at a
+//! tenth of the memory, and what is no entry in it ends it. Used by messages and by the brain.
 
 use std::sync::Arc;
 
 use crate::fields::{put_pair_str, put_pair_uint};
 use crate::limits::{self, shown};
-use crate::msgpack::{Reader, put_array, put_map, put_str, put_uint};
+use crate::msgpack::{Reader, put_array, put_bin_head, put_map, put_str, put_uint};
 use crate::{Announcement, AnnouncementId, Entry, Kind, MessageError, Topic};
 
 /// What a node announces, at one generation of it.
@@ -15,7 +15,7 @@ use crate::{Announcement, AnnouncementId, Entry, Kind, MessageError, Topic};
 pub struct Listing {
     generation: u64,
     entries: usize,
-    /// The entries one after another; each was checked to be one.
+    /// The entries one after another.
     octets: Arc<[u8]>,
 }
 
@@ -68,8 +68,8 @@ impl Listing {
         self.raw().filter_map(|raw| raw.entry())
     }
 
-    /// Kinds and names, without a look at the rest.
-    pub(crate) fn names(&self) -> impl Iterator<Item = (Kind, &str)> {
+    /// Kinds and names, without a look at the rest; a name need not be one.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (Kind, &[u8])> {
         self.raw()
             .filter_map(|raw| Some((Kind::parse(raw.kind)?, raw.topic)))
     }
@@ -101,22 +101,23 @@ impl Listing {
         }
     }
 
+    /// As one value that a reader can step over, whatever it holds.
     pub(crate) fn put(&self, out: &mut Vec<u8>, key: &str) {
         put_str(out, key);
-        put_array(out, self.entries);
+        let mut head = Vec::new();
+        put_array(&mut head, self.entries);
+        put_bin_head(out, head.len() + self.octets.len());
+        out.extend_from_slice(&head);
         out.extend_from_slice(&self.octets);
     }
 
-    pub(crate) fn read(generation: u64, mut value: Reader<'_>) -> Result<Self, MessageError> {
-        let entries = few(value.array()?)?;
-        let start = value.clone();
-        for _ in 0..entries {
-            RawEntry::read(&mut value)?;
-        }
+    pub(crate) fn read(generation: u64, octets: &[u8]) -> Result<Self, MessageError> {
+        let mut reader = Reader::new(octets);
+        let entries = few(reader.array()?)?;
         Ok(Self {
             generation,
             entries,
-            octets: start.until(&value).into(),
+            octets: reader.rest().into(),
         })
     }
 
@@ -143,22 +144,22 @@ impl Eq for Listing {}
 /// An entry whose parts are not understood yet.
 struct RawEntry<'a> {
     id: u64,
-    topic: &'a str,
-    kind: &'a str,
+    topic: &'a [u8],
+    kind: &'a [u8],
     port: u16,
-    encoding: &'a str,
+    encoding: &'a [u8],
 }
 
 impl<'a> RawEntry<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, MessageError> {
         let (mut id, mut topic, mut kind, mut port, mut encoding) = (None, None, None, None, None);
         for _ in 0..reader.map()? {
-            match reader.str()? {
-                "i" if id.is_none() => id = Some(reader.uint()?),
-                "t" if topic.is_none() => topic = Some(reader.str()?),
-                "k" if kind.is_none() => kind = Some(reader.str()?),
-                "p" if port.is_none() => port = Some(reader.uint()?),
-                "e" if encoding.is_none() => encoding = Some(reader.str()?),
+            match reader.text()? {
+                b"i" if id.is_none() => id = Some(reader.uint()?),
+                b"t" if topic.is_none() => topic = Some(reader.text()?),
+                b"k" if kind.is_none() => kind = Some(reader.text()?),
+                b"p" if port.is_none() => port = Some(reader.uint()?),
+                b"e" if encoding.is_none() => encoding = Some(reader.text()?),
                 _ => reader.skip()?,
             }
         }
@@ -175,10 +176,13 @@ impl<'a> RawEntry<'a> {
     /// A kind or a name of a version to come is no fault; the entry is just not for us.
     fn entry(&self) -> Option<Entry> {
         let announcement = Announcement {
-            topic: Topic::new(self.topic).ok()?,
+            topic: Topic::new(std::str::from_utf8(self.topic).ok()?).ok()?,
             kind: Kind::parse(self.kind)?,
             port: self.port,
-            encoding: shown(self.encoding, limits::ENCODING_LEN),
+            encoding: shown(
+                std::str::from_utf8(self.encoding).ok()?,
+                limits::ENCODING_LEN,
+            ),
         };
         Some(Entry {
             id: AnnouncementId(self.id),

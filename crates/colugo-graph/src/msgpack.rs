@@ -40,8 +40,13 @@ pub(crate) fn put_str(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
+/// What stands before so many octets of binary data.
+pub(crate) fn put_bin_head(out: &mut Vec<u8>, len: usize) {
+    put_len(out, len, 0, 0, Some(0xc4), 0xc5, 0xc6);
+}
+
 pub(crate) fn put_bin(out: &mut Vec<u8>, octets: &[u8]) {
-    put_len(out, octets.len(), 0, 0, Some(0xc4), 0xc5, 0xc6);
+    put_bin_head(out, octets.len());
     out.extend_from_slice(octets);
 }
 
@@ -99,6 +104,11 @@ impl<'a> Reader<'a> {
         Self { rest: octets }
     }
 
+    /// All that is left.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Whether nothing is left.
     pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
@@ -133,9 +143,14 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn str(&mut self) -> Result<&'a str, MsgPackError> {
+        std::str::from_utf8(self.text()?).map_err(|_| MsgPackError::NotUtf8)
+    }
+
+    /// The octets of a string, which need not be UTF-8.
+    pub(crate) fn text(&mut self) -> Result<&'a [u8], MsgPackError> {
         let fix = |marker: u8| (marker & 0xe0 == 0xa0).then_some(marker & 0x1f);
         let len = self.header(fix, Some(0xd9), 0xda, 0xdb, "a string")?;
-        std::str::from_utf8(self.take(len)?).map_err(|_| MsgPackError::NotUtf8)
+        self.take(len)
     }
 
     pub(crate) fn bin(&mut self) -> Result<&'a [u8], MsgPackError> {

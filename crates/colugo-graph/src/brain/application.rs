@@ -100,7 +100,8 @@ impl Brain {
         let Some(what) = self.own.entries.remove(&id) else {
             return false;
         };
-        self.interests.remove(counterpart(what.kind), &what.topic);
+        self.interests
+            .remove(now, counterpart(what.kind), &what.topic);
         let own = (self.config.node, id);
         self.matching
             .withdraw(what.kind, &what.topic, own, MatchKind::Withdrawn);
@@ -122,10 +123,10 @@ impl Brain {
     }
 
     /// Stops looking. Nothing more is said about this want, not even what it had found.
-    pub fn unwant(&mut self, want: WantId) -> bool {
+    pub fn unwant(&mut self, now: Instant, want: WantId) -> bool {
         let was = self.matching.unwant(want);
         if let Some((kind, topic)) = &was {
-            self.interests.remove(*kind, topic);
+            self.interests.remove(now, *kind, topic);
         }
         was.is_some()
     }

@@ -14,6 +14,8 @@ const BATCH: Duration = Duration::from_millis(10);
 pub(super) struct Interests {
     /// For each name, how many reasons there are to care for which kinds.
     reasons: HashMap<Topic, BTreeMap<Kind, u32>>,
+    /// How many names there are for which kind: most listings are done with by this alone.
+    kinds: BTreeMap<Kind, u32>,
     /// There are new ones, and until then it was not looked who they lead to.
     pub(super) look_at: Option<Instant>,
 }
@@ -24,32 +26,46 @@ impl Interests {
         let count = reasons.entry(kind).or_default();
         *count += 1;
         if *count == 1 {
+            *self.kinds.entry(kind).or_default() += 1;
             self.look_at.get_or_insert(now + BATCH);
         }
     }
 
-    pub(super) fn remove(&mut self, kind: Kind, topic: &Topic) {
-        if let Some(reasons) = self.reasons.get_mut(topic) {
-            let left = reasons.get(&kind).map_or(0, |count| count - 1);
-            if left == 0 {
-                reasons.remove(&kind);
-            } else {
-                reasons.insert(kind, left);
-            }
-            if reasons.is_empty() {
-                self.reasons.remove(topic);
-            }
+    pub(super) fn remove(&mut self, now: Instant, kind: Kind, topic: &Topic) {
+        let Some(reasons) = self.reasons.get_mut(topic) else {
+            return;
+        };
+        if count_down(reasons, kind) {
+            count_down(&mut self.kinds, kind);
+            self.look_at.get_or_insert(now + BATCH);
+        }
+        if reasons.is_empty() {
+            self.reasons.remove(topic);
         }
     }
 
     /// Whether anything in there concerns us.
     pub(super) fn meet(&self, listing: &Listing) -> bool {
-        !self.reasons.is_empty()
-            && listing.names().any(|(kind, topic)| {
-                self.reasons
-                    .get(topic)
+        let concerns = |(kind, topic): (Kind, &[u8])| {
+            self.kinds.contains_key(&kind)
+                && std::str::from_utf8(topic)
+                    .ok()
+                    .and_then(|topic| self.reasons.get(topic))
                     .is_some_and(|reasons| reasons.contains_key(&kind))
-            })
+        };
+        !self.reasons.is_empty() && listing.names().any(concerns)
+    }
+}
+
+/// Whether that was the last one.
+fn count_down(counts: &mut BTreeMap<Kind, u32>, kind: Kind) -> bool {
+    match counts.get_mut(&kind) {
+        Some(count) if *count > 1 => {
+            *count -= 1;
+            false
+        }
+        Some(_) => counts.remove(&kind).is_some(),
+        None => false,
     }
 }
 

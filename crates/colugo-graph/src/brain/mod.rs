@@ -272,6 +272,9 @@ impl Brain {
 
     /// When to call [`handle_timeout`](Self::handle_timeout); `None`: not before another input.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
+        if self.left {
+            return None;
+        }
         let peers = self.peers.next_timeout();
         let strangers = self.strangers.iter();
         let strangers = strangers.filter_map(|link| self.links.get(link)?.next_timeout());

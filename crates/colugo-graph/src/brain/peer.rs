@@ -54,6 +54,8 @@ pub(super) struct Peer {
     pub(super) directory: Directory,
     /// What hubs say that it announces. Where there is a link, its own word counts.
     pub(super) listing: Option<Listing>,
+    /// Whether that is of interest to the own node.
+    pub(super) concerns: bool,
     /// Something is missing in it, and a hub was asked.
     pub(super) listing_asked: bool,
     pub(super) round_trip: Option<Duration>,
@@ -139,6 +141,7 @@ impl Peer {
             life: None,
             directory: Directory::default(),
             listing: None,
+            concerns: false,
             listing_asked: false,
             round_trip: None,
             clock_ahead_ns: None,
@@ -165,6 +168,11 @@ impl Peer {
     /// Whether it says that it is a hub, or somebody says so.
     pub(super) fn is_hub(&self) -> bool {
         self.about.hub || self.records.values().any(|record| record.hub)
+    }
+
+    /// Whether there is more to it than that it is there.
+    pub(super) fn matters(&self) -> bool {
+        self.concerns || self.is_hub()
     }
 
     /// Nothing leads to it and nothing comes from it.

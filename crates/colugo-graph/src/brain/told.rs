@@ -125,9 +125,9 @@ impl Brain {
             return;
         };
         peer.listing_asked = false;
-        let reason = self.interests.meet(&listing);
+        peer.concerns = self.interests.meet(&listing);
         peer.listing = Some(listing);
-        if reason && peer.life.is_none() && peer.reach.is_idle() && !peer.foreign {
+        if peer.concerns && peer.life.is_none() && peer.reach.is_idle() && !peer.foreign {
             peer.reach.sooner(now + OTHER_FIRST);
         }
     }
@@ -153,7 +153,7 @@ impl Brain {
         }
     }
 
-    /// Looks through all that hubs have told for what has become of interest.
+    /// Looks through all that hubs have told for what has become of interest, or is no longer.
     pub(super) fn look_if_due(&mut self, now: Instant) {
         if self.interests.look_at.is_none_or(|at| at > now) {
             return;
@@ -161,12 +161,13 @@ impl Brain {
         self.interests.look_at = None;
         let mut found = Vec::new();
         for (node, peer) in self.peers.iter_mut() {
-            if peer.life.is_none()
-                && peer.reach.dial.is_none()
-                && !peer.foreign
-                && let Some(listing) = &peer.listing
-                && self.interests.meet(listing)
-            {
+            let Some(listing) = &peer.listing else {
+                continue;
+            };
+            let before = peer.concerns;
+            peer.concerns = self.interests.meet(listing);
+            let unlinked = peer.life.is_none() && peer.reach.dial.is_none() && !peer.foreign;
+            if peer.concerns && !before && unlinked {
                 peer.reach.sooner(now);
                 found.push(*node);
             }
@@ -178,18 +179,12 @@ impl Brain {
 
     /// Whether there is a reason for a link with it.
     pub(super) fn is_worth_a_link(&self, peer: &Peer) -> bool {
-        match &peer.listing {
-            None => true,
-            Some(listing) => {
-                peer.is_hub() || self.peers.len() <= limits::MESH || self.interests.meet(listing)
-            }
-        }
+        peer.listing.is_none() || peer.matters() || self.peers.len() <= limits::MESH
     }
 
     /// How long a link may wait with a node of which a hub has told, if there is no reason for it but that few are known.
     pub(super) fn mesh_patience(&self, peer: &Peer) -> Option<Duration> {
-        let listing = peer.listing.as_ref()?;
-        let idle = !peer.is_hub() && !self.interests.meet(listing);
+        let idle = peer.listing.is_some() && !peer.matters();
         idle.then(|| MESH_AFTER + spread(self.config.node, peer.about.node, MESH_SPREAD))
     }
 }

@@ -50,6 +50,10 @@ fn renew(frame: &mut &[u8], in_front: bool, out: &mut Vec<u8>) {
             let len = count(&take(frame, 1, out));
             take(frame, len, out);
         }
+        0xc5 => {
+            let len = count(&take(frame, 2, out));
+            take(frame, len, out);
+        }
         0xcc => drop(take(frame, 1, out)),
         0xcd => drop(take(frame, 2, out)),
         0xce => drop(take(frame, 4, out)),

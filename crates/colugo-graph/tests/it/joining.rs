@@ -83,7 +83,8 @@ fn kinds_and_names_are_not_mixed_up() {
         .map(|(_, _, endpoint)| endpoint.port())
         .collect();
     assert_eq!(ports, [3, 4]);
-    assert!(net.brain(b).unwant(want) && !net.brain(b).unwant(want));
+    let now = net.now;
+    assert!(net.brain(b).unwant(now, want) && !net.brain(b).unwant(now, want));
 }
 
 #[test]

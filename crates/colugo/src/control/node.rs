@@ -173,7 +173,7 @@ impl NodeControl {
     }
 
     pub(super) fn unwant(&self, want: WantId) -> bool {
-        let known = self.with_brain(|brain, _| brain.unwant(want));
+        let known = self.with_brain(|brain, now| brain.unwant(now, want));
         let callback = lock(&self.wants).remove(&want);
         drop(callback);
         known
