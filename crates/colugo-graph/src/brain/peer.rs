@@ -56,8 +56,8 @@ pub(super) struct Peer {
     pub(super) listing: Option<Listing>,
     /// Whether that is of interest to the own node.
     pub(super) concerns: bool,
-    /// Something is missing in it, and a hub was asked.
-    pub(super) listing_asked: bool,
+    /// Something is missing in it, and this hub was asked last.
+    pub(super) listing_asked: Option<NodeId>,
     pub(super) round_trip: Option<Duration>,
     pub(super) clock_ahead_ns: Option<i64>,
     pub(super) problem: Option<String>,
@@ -142,7 +142,7 @@ impl Peer {
             directory: Directory::default(),
             listing: None,
             concerns: false,
-            listing_asked: false,
+            listing_asked: None,
             round_trip: None,
             clock_ahead_ns: None,
             problem: None,

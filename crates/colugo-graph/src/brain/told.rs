@@ -88,9 +88,9 @@ impl Brain {
             Some(listing) if change.from <= listing.generation() => {
                 listing.changed(change.to, &change.added, &change.removed)
             }
-            _ if peer.listing_asked => return,
+            _ if peer.listing_asked == Some(hub) => return,
             _ => {
-                peer.listing_asked = true;
+                peer.listing_asked = Some(hub);
                 self.counters.resyncs += 1;
                 return self.ask_hub(hub, change.node);
             }
@@ -124,7 +124,7 @@ impl Brain {
         let Some(peer) = self.peers.get_mut(&node) else {
             return;
         };
-        peer.listing_asked = false;
+        peer.listing_asked = None;
         peer.concerns = self.interests.meet(&listing);
         peer.listing = Some(listing);
         if peer.concerns && peer.life.is_none() && peer.reach.is_idle() && !peer.foreign {
@@ -142,7 +142,7 @@ impl Brain {
         if peer.records.keys().any(told_by_hub) {
             return;
         }
-        peer.listing_asked = false;
+        peer.listing_asked = None;
         let Some(listing) = peer.listing.take() else {
             return;
         };

@@ -1,8 +1,8 @@
 //! More nodes than can all be linked: a hub tells everybody of everybody, and links are made where topics match.
 
 use colugo_graph::{
-    Announcement, AnnouncementId, Counters, Event, Hello, Introduction, Kind, Listing, Message,
-    Namespace, NodeId, NodeState, Version, limits,
+    Announcement, AnnouncementId, Change, Counters, Event, HUB, Introduction, Kind, Listing,
+    Message, Namespace, NodeId, NodeState, limits,
 };
 
 use crate::net::{HostId, MS, Net, SEC};
@@ -222,22 +222,62 @@ fn who_loses_the_hub_asks_those_that_multicast_shows() {
     }
 }
 
+/// A hub's word of one more node.
+fn told(node: NodeId, listing: Listing) -> Message {
+    let about = Introduction {
+        node,
+        name: "told".into(),
+        host: "virtual".into(),
+        hub: false,
+        addresses: vec![([10, 9, 9, 9], 80).into()],
+        listing: Some(listing),
+    };
+    Message::Nodes {
+        all: false,
+        known: vec![about],
+        gone: Vec::new(),
+        changed: Vec::new(),
+    }
+}
+
+/// It may have ended before it could answer.
+#[test]
+fn a_hub_that_does_not_answer_keeps_nobody_from_asking_another() {
+    let mut net = Net::new(1);
+    let host = net.add_with(false, Namespace::default());
+    let links = [8, 9].map(|hub| net.intrude_as(host, NodeId([hub; 16]), HUB));
+    let now = net.now;
+    let node = NodeId([7; 16]);
+    let change = |from| Message::Nodes {
+        all: false,
+        known: Vec::new(),
+        gone: Vec::new(),
+        changed: vec![Change {
+            node,
+            from,
+            to: from + 1,
+            added: Vec::new(),
+            removed: Vec::new(),
+        }],
+    };
+    for link in links {
+        let first = told(node, Listing::new(1, [])).encode();
+        net.brain(host).handle_message(now, link, &first);
+    }
+    // Each is asked once, however much of what it says does not fit.
+    for (from, link, asked) in [(5, 0, 1), (6, 0, 1), (5, 1, 2), (6, 1, 2)] {
+        let frame = change(from).encode();
+        net.brain(host).handle_message(now, links[link], &frame);
+        assert_eq!(counters(&mut net, host).resyncs, asked);
+    }
+}
+
 /// A hub that tells too much, by mistake or on purpose, does not grow us.
 #[test]
 fn what_hubs_tell_is_bounded() {
     let mut net = Net::new(1);
     let host = net.add_with(false, Namespace::default());
-    let hello = Message::Hello(Hello {
-        node: NodeId([9; 16]),
-        version: Version::OURS,
-        namespace: Namespace::default().to_string(),
-        name: "hub".into(),
-        host: "virtual".into(),
-        port: 1,
-        addresses: Vec::new(),
-        capabilities: vec!["hub".into()],
-    });
-    let link = net.intrude(host, Some(&hello.encode()));
+    let link = net.intrude_as(host, NodeId([9; 16]), HUB);
     let large = Announcement {
         topic: "large".parse().unwrap(),
         kind: Kind::Publisher,
@@ -248,19 +288,8 @@ fn what_hubs_tell_is_bounded() {
     for number in 0..parts + 10 {
         let mut id = [7; 16];
         id[..8].copy_from_slice(&number.to_be_bytes());
-        let nodes = Message::Nodes {
-            all: false,
-            known: vec![Introduction {
-                node: NodeId(id),
-                name: "told".into(),
-                host: "virtual".into(),
-                hub: false,
-                addresses: vec![([10, 9, 9, 9], 80).into()],
-                listing: Some(Listing::new(1, [(AnnouncementId(1), &large)])),
-            }],
-            gone: Vec::new(),
-            changed: Vec::new(),
-        };
+        let listing = Listing::new(1, [(AnnouncementId(1), &large)]);
+        let nodes = told(NodeId(id), listing);
         let now = net.now;
         net.brain(host).handle_message(now, link, &nodes.encode());
     }

@@ -1,6 +1,6 @@
 //! Hubs: one address that all know takes the place of multicast.
 
-use colugo_graph::{Event, Hello, Introduction, Message, Namespace, NodeId, NodeState, Version};
+use colugo_graph::{Event, Introduction, Message, Namespace, NodeId, NodeState};
 
 use crate::net::{HostId, Net, SEC};
 
@@ -147,17 +147,7 @@ fn who_does_not_say_that_it_is_a_hub_is_not_believed() {
     for (word, dials) in [("hub", 1), ("no hub", 0)] {
         let mut net = Net::new(1);
         let host = net.add_with(false, Namespace::default());
-        let hello = Message::Hello(Hello {
-            node: NodeId([9; 16]),
-            version: Version::OURS,
-            namespace: Namespace::default().to_string(),
-            name: "stranger".into(),
-            host: "virtual".into(),
-            port: 1,
-            addresses: Vec::new(),
-            capabilities: vec![word.into()],
-        });
-        let link = net.intrude(host, Some(&hello.encode()));
+        let link = net.intrude_as(host, NodeId([9; 16]), word);
         let nodes = Message::Nodes {
             all: true,
             known: vec![Introduction {

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use colugo_graph::{
-    Announcement, AnnouncementId, Brain, Config, DialFailure, DialId, Event, FixedId, Kind, LinkId,
-    MatchChange, Message, Namespace, NodeId, Origin, Topic, WantId,
+    Announcement, AnnouncementId, Brain, Config, DialFailure, DialId, Event, FixedId, Hello, Kind,
+    LinkId, MatchChange, Message, Namespace, NodeId, Origin, Topic, Version, WantId,
 };
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
@@ -385,6 +385,21 @@ impl Net {
         }
         self.pump(host);
         link
+    }
+
+    /// The same by a node that says of itself what it can do, such as being a hub.
+    pub(crate) fn intrude_as(&mut self, host: HostId, node: NodeId, capability: &str) -> LinkId {
+        let hello = Message::Hello(Hello {
+            node,
+            version: Version::OURS,
+            namespace: Namespace::default().to_string(),
+            name: "stranger".into(),
+            host: "virtual".into(),
+            port: 1,
+            addresses: Vec::new(),
+            capabilities: vec![capability.into()],
+        });
+        self.intrude(host, Some(&hello.encode()))
     }
 
     pub(crate) fn is_open(&self, link: LinkId) -> bool {
