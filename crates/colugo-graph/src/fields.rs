@@ -20,13 +20,7 @@ impl<'a> Map<'a> {
     }
 
     pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, MessageError> {
-        let len = reader.map()?;
-        if len > Self::PAIRS {
-            return Err(MessageError::TooLarge {
-                limit: Self::PAIRS,
-                unit: "keys",
-            });
-        }
+        let len = at_most(Self::PAIRS, "keys", reader.map()?)?;
         let mut pairs = Vec::with_capacity(len);
         for _ in 0..len {
             let key = reader.str()?;
@@ -65,6 +59,14 @@ impl<'a> Map<'a> {
             .collect::<Result<Vec<_>, _>>()?;
         Ok(texts.into_iter())
     }
+}
+
+/// A length, if it is within a limit.
+pub(crate) fn at_most(limit: usize, unit: &'static str, len: usize) -> Result<usize, MessageError> {
+    if len > limit {
+        return Err(MessageError::TooLarge { limit, unit });
+    }
+    Ok(len)
 }
 
 pub(crate) fn node_id(octets: &[u8], key: &'static str) -> Result<NodeId, MessageError> {

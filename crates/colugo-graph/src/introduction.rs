@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use crate::fields::{Map, node_id, put_pair_str, put_pair_uint};
+use crate::fields::{Map, at_most, node_id, put_pair_str, put_pair_uint};
 use crate::limits::{self, cut, shown};
 use crate::listing::{entries, put_entries, put_removed, removed};
 use crate::msgpack::{Reader, put_array, put_bin, put_map, put_str};
@@ -131,11 +131,5 @@ pub(crate) fn changed(mut value: Reader<'_>) -> Result<Vec<Change>, MessageError
 }
 
 fn few(len: usize) -> Result<usize, MessageError> {
-    if len > limits::PEERS {
-        return Err(MessageError::TooLarge {
-            limit: limits::PEERS,
-            unit: "nodes",
-        });
-    }
-    Ok(len)
+    at_most(limits::PEERS, "nodes", len)
 }

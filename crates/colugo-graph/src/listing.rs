@@ -3,9 +3,10 @@
 //! Knows how entries are written, and that a directory which a hub passes on is mostly kept and seldom read: it stays as it came, at a
 //! tenth of the memory, and what is no entry in it ends it. Used by messages and by the brain.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::fields::{put_pair_str, put_pair_uint};
+use crate::fields::{at_most, put_pair_str, put_pair_uint};
 use crate::limits::{self, shown};
 use crate::msgpack::{Reader, put_array, put_bin_head, put_map, put_str, put_uint};
 use crate::{Announcement, AnnouncementId, Entry, Kind, MessageError, Topic};
@@ -76,7 +77,9 @@ impl Listing {
 
     /// The directory after a change that builds on this generation.
     pub(crate) fn changed(&self, to: u64, added: &[Entry], removed: &[AnnouncementId]) -> Self {
-        let mut octets = Vec::with_capacity(self.octets.len() + 48 * added.len());
+        let added_ids = added.iter().map(|entry| entry.id);
+        let replaced: BTreeSet<_> = removed.iter().copied().chain(added_ids).collect();
+        let mut octets = Vec::with_capacity(self.octets.len());
         let mut entries = 0;
         let mut reader = Reader::new(&self.octets);
         while !reader.is_empty() {
@@ -84,8 +87,7 @@ impl Listing {
             let Ok(raw) = RawEntry::read(&mut reader) else {
                 break;
             };
-            let id = AnnouncementId(raw.id);
-            if !removed.contains(&id) && added.iter().all(|entry| entry.id != id) {
+            if !replaced.contains(&AnnouncementId(raw.id)) {
                 octets.extend_from_slice(start.until(&reader));
                 entries += 1;
             }
@@ -234,11 +236,5 @@ fn put_entry(out: &mut Vec<u8>, id: AnnouncementId, what: &Announcement) {
 }
 
 fn few(len: usize) -> Result<usize, MessageError> {
-    if len > limits::ENTRIES {
-        return Err(MessageError::TooLarge {
-            limit: limits::ENTRIES,
-            unit: "entries",
-        });
-    }
-    Ok(len)
+    at_most(limits::ENTRIES, "entries", len)
 }

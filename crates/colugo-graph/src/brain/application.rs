@@ -154,7 +154,6 @@ impl Brain {
         self.peers.clear();
         self.fixed.clear();
         self.own.flush_at = None;
-        self.interests.look_at = None;
     }
 
     /// The whole own directory to one link.
@@ -200,14 +199,20 @@ impl Brain {
             .values()
             .filter_map(|peer| peer.life.as_ref()?.link)
             .collect();
-        if !links.is_empty() {
-            let frame: Arc<[u8]> = delta.encode().into();
-            for link in links {
-                self.effects.push_back(Effect::Send {
-                    link,
-                    frame: frame.clone(),
-                });
-            }
+        self.send_to_all(&links, &delta);
+    }
+
+    /// One frame for all of these links.
+    pub(super) fn send_to_all(&mut self, links: &[LinkId], message: &Message) {
+        if links.is_empty() {
+            return;
+        }
+        let frame: Arc<[u8]> = message.encode().into();
+        for link in links {
+            self.effects.push_back(Effect::Send {
+                link: *link,
+                frame: frame.clone(),
+            });
         }
     }
 

@@ -121,7 +121,7 @@ impl Brain {
             } => self.on_delta(now, id, node, (from, to), added, removed),
             Message::Resync { of: None } => self.send_snapshot(now, id),
             Message::Resync { of: Some(asked) } if self.config.hub => {
-                self.introduce_again(id, node, asked);
+                self.introduce_again(asked, node, id);
             }
             Message::Ping { sent_ns } => {
                 let answered_ns = self.unix_ns(now);

@@ -16,7 +16,7 @@ pub(super) struct Interests {
     reasons: HashMap<Topic, BTreeMap<Kind, u32>>,
     /// How many names there are for which kind: most listings are done with by this alone.
     kinds: BTreeMap<Kind, u32>,
-    /// There are new ones, and until then it was not looked who they lead to.
+    /// They have changed, and when it is to be looked who that concerns.
     pub(super) look_at: Option<Instant>,
 }
 

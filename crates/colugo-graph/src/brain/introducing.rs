@@ -7,11 +7,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::peer::Peer;
-use super::{Brain, Effect, LinkId};
+use super::{Brain, LinkId};
 use crate::{AnnouncementId, Change, Entry, Introduction, Listing, Message, NodeId, limits};
 
 /// Changes are gathered for so long: a hundred nodes that start together are told of each other in few messages.
@@ -35,22 +34,21 @@ impl Introducing {
 impl Brain {
     /// A node's link is in use: it is told of all others.
     pub(super) fn introduce(&mut self, node: NodeId, link: LinkId) {
-        if !self.config.hub {
-            return;
-        }
-        let all: Vec<_> = self.peers.keys().copied().collect();
-        let near = self.is_near(node);
-        let known = self.introductions(&all, node, near);
-        for message in messages(true, known, Vec::new(), Vec::new()) {
-            self.send(link, &message);
+        if self.config.hub {
+            let all: Vec<_> = self.peers.keys().copied().collect();
+            self.introduce_some(true, &all, node, link);
         }
     }
 
-    /// A node has lost what we had told it of another.
-    pub(super) fn introduce_again(&mut self, link: LinkId, node: NodeId, asked: NodeId) {
-        let near = self.is_near(node);
-        let known = self.introductions(&[asked], node, near);
-        for message in messages(false, known, Vec::new(), Vec::new()) {
+    /// A node has missed something of what we told it of another.
+    pub(super) fn introduce_again(&mut self, asked: NodeId, node: NodeId, link: LinkId) {
+        self.introduce_some(false, &[asked], node, link);
+    }
+
+    fn introduce_some(&mut self, all: bool, some: &[NodeId], node: NodeId, link: LinkId) {
+        let near = self.peers.get(&node).is_some_and(is_near);
+        let known = self.introductions(some, node, near);
+        for message in messages(all, known, Vec::new(), Vec::new()) {
             self.send(link, &message);
         }
     }
@@ -86,7 +84,8 @@ impl Brain {
             removed: Vec::new(),
         });
         change.to = to;
-        change.added.retain(|entry| !removed.contains(&entry.id));
+        let gone: BTreeSet<_> = removed.iter().collect();
+        change.added.retain(|entry| !gone.contains(&entry.id));
         change.added.extend_from_slice(added);
         change.removed.extend_from_slice(removed);
         if change.added.len() + change.removed.len() > limits::ENTRIES {
@@ -133,13 +132,7 @@ impl Brain {
             }
             let known = self.introductions(&fresh, self.config.node, near);
             for message in messages(false, known, gone.clone(), changed.clone()) {
-                let frame = Arc::<[u8]>::from(message.encode());
-                for link in &links {
-                    self.effects.push_back(Effect::Send {
-                        link: *link,
-                        frame: frame.clone(),
-                    });
-                }
+                self.send_to_all(&links, &message);
             }
         }
     }
@@ -160,10 +153,6 @@ impl Brain {
     /// Whether a node has said that it is one.
     pub(super) fn is_hub(&self, node: NodeId) -> bool {
         self.peers.get(&node).is_some_and(|peer| peer.about.hub)
-    }
-
-    fn is_near(&self, node: NodeId) -> bool {
-        self.peers.get(&node).is_some_and(is_near)
     }
 }
 

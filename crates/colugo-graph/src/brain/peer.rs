@@ -165,14 +165,14 @@ impl Peer {
         !self.records.is_empty() || self.memory.is_some()
     }
 
-    /// Whether it says that it is a hub, or somebody says so.
-    pub(super) fn is_hub(&self) -> bool {
+    /// Whether it says that it is a hub, or somebody says so of it.
+    pub(super) fn may_be_a_hub(&self) -> bool {
         self.about.hub || self.records.values().any(|record| record.hub)
     }
 
     /// Whether there is more to it than that it is there.
     pub(super) fn matters(&self) -> bool {
-        self.concerns || self.is_hub()
+        self.concerns || self.may_be_a_hub()
     }
 
     /// Nothing leads to it and nothing comes from it.

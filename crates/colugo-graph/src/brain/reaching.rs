@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::peer::{Memory, Peer};
+use super::told::{is_worth_a_link, mesh_patience};
 use super::{Brain, DialId, Effect, FixedId, Source, Target, back_off, is_lasting};
 use crate::{
     DialFailure, Event, FixedPeerInfo, LeaveReason, Listing, NodeId, NodeRecord, Version, limits,
@@ -182,10 +183,7 @@ impl Brain {
         if let Some(listing) = listing {
             self.set_listing(now, node, listing);
         }
-        let Some(peer) = self.peers.get(&node) else {
-            return;
-        };
-        let mesh_patience = self.mesh_patience(peer);
+        let own = self.config.node;
         let Some(peer) = self.peers.get_mut(&node) else {
             return;
         };
@@ -197,17 +195,14 @@ impl Brain {
                 Source::Mdns if peer.addresses().iter().all(is_link_local) => GATHERING,
                 _ => Duration::ZERO,
             };
-            peer.reach.sooner(now + mesh_patience.unwrap_or(patience));
+            let patience = mesh_patience(own, peer).unwrap_or(patience);
+            peer.reach.sooner(now + patience);
             self.dial_if_due(now, node);
         }
     }
 
     /// Discovery no longer shows a node. A node whose link is alive is not touched by this.
     pub fn handle_record_gone(&mut self, now: Instant, source: Source, node: NodeId) {
-        self.record_gone(now, source, node);
-    }
-
-    pub(super) fn record_gone(&mut self, now: Instant, source: Source, node: NodeId) {
         if let Some(peer) = self.peers.get_mut(&node) {
             peer.records.remove(&source);
             self.uncover(now, node);
@@ -349,6 +344,7 @@ impl Brain {
 
     /// Dials a node whose time has come.
     pub(super) fn dial_if_due(&mut self, now: Instant, node: NodeId) {
+        let known = self.peers.len();
         let Some(peer) = self.peers.get_mut(&node) else {
             return;
         };
@@ -356,22 +352,12 @@ impl Brain {
             return;
         }
         peer.reach.at = None;
-        if peer.life.is_none()
-            && self
-                .peers
-                .get(&node)
-                .is_some_and(|peer| !self.is_worth_a_link(peer))
-        {
-            return;
-        }
-        let Some(peer) = self.peers.get_mut(&node) else {
-            return;
-        };
         let addresses = match &peer.life {
             // Only there can it be found again soon; refused there, it is gone.
             Some(life) if life.orphan.is_some() => vec![life.address],
             Some(_) => return,
-            None => peer.addresses(),
+            None if is_worth_a_link(peer, known) => peer.addresses(),
+            None => return,
         };
         let dial = DialId(self.next_dial);
         self.next_dial += 1;

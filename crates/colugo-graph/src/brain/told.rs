@@ -42,7 +42,7 @@ impl Brain {
             };
             let stale: Vec<_> = self.peers.iter().filter_map(stale).collect();
             for node in stale {
-                self.record_gone(now, source, node);
+                self.handle_record_gone(now, source, node);
             }
         }
         for about in known {
@@ -58,7 +58,7 @@ impl Brain {
             self.learn(now, source, record, about.listing);
         }
         for node in gone {
-            self.record_gone(now, source, *node);
+            self.handle_record_gone(now, source, *node);
         }
         for change in changed {
             self.on_change(now, hub, change);
@@ -72,7 +72,7 @@ impl Brain {
             |(node, peer): (&NodeId, &Peer)| peer.records.contains_key(&source).then_some(*node);
         let told: Vec<_> = self.peers.iter().filter_map(told).collect();
         for node in told {
-            self.record_gone(now, source, node);
+            self.handle_record_gone(now, source, node);
         }
     }
 
@@ -143,6 +143,7 @@ impl Brain {
             return;
         }
         peer.listing_asked = None;
+        peer.concerns = false;
         let Some(listing) = peer.listing.take() else {
             return;
         };
@@ -176,17 +177,17 @@ impl Brain {
             self.dial_if_due(now, node);
         }
     }
+}
 
-    /// Whether there is a reason for a link with it.
-    pub(super) fn is_worth_a_link(&self, peer: &Peer) -> bool {
-        peer.listing.is_none() || peer.matters() || self.peers.len() <= limits::MESH
-    }
+/// Whether there is a reason for a link with it, where so many nodes are `known`.
+pub(super) fn is_worth_a_link(peer: &Peer, known: usize) -> bool {
+    peer.listing.is_none() || peer.matters() || known <= limits::MESH
+}
 
-    /// How long a link may wait with a node of which a hub has told, if there is no reason for it but that few are known.
-    pub(super) fn mesh_patience(&self, peer: &Peer) -> Option<Duration> {
-        let idle = peer.listing.is_some() && !peer.matters();
-        idle.then(|| MESH_AFTER + spread(self.config.node, peer.about.node, MESH_SPREAD))
-    }
+/// How long a link may wait with a node of which a hub has told, if there is no reason for it but that few are known.
+pub(super) fn mesh_patience(own: NodeId, peer: &Peer) -> Option<Duration> {
+    let idle = peer.listing.is_some() && !peer.matters();
+    idle.then(|| MESH_AFTER + spread(own, peer.about.node, MESH_SPREAD))
 }
 
 /// A part of `most` that differs from pair to pair, so that not all are dialled at once.
