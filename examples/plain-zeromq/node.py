@@ -22,7 +22,7 @@ from zeroconf import ServiceBrowser, ServiceInfo, ServiceStateChange, Zeroconf
 TYPE = "_colugo-node._tcp.local."
 HOST = socket.gethostname()[:63]
 METADATA = 95  # ZMQ_METADATA: properties of our READY
-PROBE_AFTER, SILENT_AFTER, COURTESY = 1.0, 3.0, 0.25
+PROBE_AFTER, SILENT_AFTER, COURTESY = 1.3, 3.0, 0.25
 
 
 class Node:

@@ -11,13 +11,13 @@ use super::{Brain, Effect, LinkId, MatchKind};
 use crate::{Bye, DialFailure, Event, LeaveReason, Message, Misbehaviour, NodeId};
 
 /// Silence after which the node with the lower id probes.
-pub(super) const PROBE_AFTER: Duration = Duration::from_millis(1000);
+pub(super) const PROBE_AFTER: Duration = Duration::from_millis(1300);
 
 /// Silence after which the other one does.
-pub(super) const PROBE_AFTER_SECOND: Duration = Duration::from_millis(1250);
+pub(super) const PROBE_AFTER_SECOND: Duration = Duration::from_millis(1500);
 
 /// Silence after which a node is suspect: both probes had time to be answered.
-pub(super) const SUSPECT_AFTER: Duration = Duration::from_millis(1750);
+pub(super) const SUSPECT_AFTER: Duration = Duration::from_millis(1800);
 
 /// Silence after which the link is given up.
 pub(super) const SILENT_AFTER: Duration = Duration::from_secs(3);
