@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -16,7 +16,7 @@ use crate::core::Core;
 use crate::endpoint::{Endpoint, Place};
 use crate::event::SocketEvent;
 use crate::gate::lock;
-use crate::greet::{greet, part};
+use crate::greet::{Passed, greet, part};
 #[cfg(unix)]
 use crate::ipc;
 use crate::link::{CLOSE, Link};
@@ -108,15 +108,32 @@ impl Drop for Dialled {
     }
 }
 
-pub(crate) async fn dial(dialled: Dialled, endpoint: Endpoint, stop: Arc<AtomicBool>) {
+/// How long an endpoint is waited for before the other way to the same peer is tried beside it.
+const HEAD_START: Duration = Duration::from_millis(300);
+
+/// How a connection came to be.
+pub(crate) enum Origin {
+    /// By dialling this endpoint.
+    Dialled(Endpoint),
+    /// It was accepted, here or by who handed it on, and comes out of the lobby.
+    Accepted(Waiting, Passed),
+}
+
+pub(crate) async fn dial(
+    dialled: Dialled,
+    endpoint: Endpoint,
+    other: Option<Endpoint>,
+    stop: Arc<AtomicBool>,
+) {
     let core = &dialled.core;
     let mut backoff = Backoff::new(core.options.reconnect);
     loop {
         let began = Instant::now();
         let link = dialled.link.now();
-        match connect(core, &endpoint).await {
+        match connect_either(core, &endpoint, other.as_ref()).await {
             Ok(stream) => {
-                run_connection(core, &link, stream, None, &stop).await;
+                let origin = Origin::Dialled(endpoint.clone());
+                run_connection(core, &link, stream, origin, &stop).await;
                 #[cfg(test)]
                 if crate::simulator::gives_up(core) {
                     return;
@@ -153,6 +170,59 @@ async fn pause(core: &Core, pause: Duration) {
     .await;
 }
 
+/// Connects by the endpoint, or, where that fails or takes long, by the other way to the same peer. What is said of a failure is of the endpoint.
+async fn connect_either(
+    core: &Core,
+    endpoint: &Endpoint,
+    other: Option<&Endpoint>,
+) -> io::Result<Stream> {
+    let mut straight = pin!(connect(core, endpoint));
+    let Some(other) = other else {
+        return straight.await;
+    };
+    match tokio::time::timeout(HEAD_START, &mut straight).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => connect(core, other).await.or(Err(error)),
+        Err(_) => {
+            let around = pin!(connect(core, other));
+            first_of(straight, around).await
+        }
+    }
+}
+
+/// The first to succeed; if neither does, the error of `straight`.
+async fn first_of(
+    mut straight: Pin<&mut impl Future<Output = io::Result<Stream>>>,
+    mut around: Pin<&mut impl Future<Output = io::Result<Stream>>>,
+) -> io::Result<Stream> {
+    let mut failed = None;
+    let mut blocked = false;
+    poll_fn(|cx| {
+        if failed.is_none() {
+            match straight.as_mut().poll(cx) {
+                Poll::Ready(Ok(stream)) => return Poll::Ready(Ok(stream)),
+                Poll::Ready(Err(error)) => failed = Some(error),
+                Poll::Pending => {}
+            }
+        }
+        if !blocked {
+            match around.as_mut().poll(cx) {
+                Poll::Ready(Ok(stream)) => return Poll::Ready(Ok(stream)),
+                Poll::Ready(Err(_)) => blocked = true,
+                Poll::Pending => {}
+            }
+        }
+        match failed.take() {
+            Some(error) if blocked => Poll::Ready(Err(error)),
+            error => {
+                failed = error;
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
+
 /// Connects, if need be with a descriptor that was kept back for it.
 async fn connect(core: &Core, endpoint: &Endpoint) -> io::Result<Stream> {
     match connect_once(core, endpoint).await {
@@ -174,15 +244,19 @@ async fn connect_once(core: &Core, endpoint: &Endpoint) -> io::Result<Stream> {
     }
 }
 
-/// Shakes hands on a new connection and runs it until it ends. One that was accepted comes out of the lobby.
+/// Shakes hands on a new connection and runs it until it ends.
 pub(crate) async fn run_connection(
     core: &Arc<Core>,
     link: &Arc<Link>,
     mut stream: Stream,
-    waiting: Option<Waiting>,
+    origin: Origin,
     stop: &AtomicBool,
 ) {
-    let outgoing = waiting.is_none();
+    let (dialled, waiting, passed) = match origin {
+        Origin::Dialled(endpoint) => (Some(endpoint), None, Passed::default()),
+        Origin::Accepted(waiting, passed) => (None, Some(waiting), passed),
+    };
+    let outgoing = dialled.is_some();
     let spoke = waiting
         .as_ref()
         .map(|w| w.spoke.clone())
@@ -192,7 +266,7 @@ pub(crate) async fn run_connection(
     let seats = matches!(core.kind, SocketType::Router | SocketType::Pair);
     let admit = |hello: PeerHello| {
         let colugo = hello.colugo;
-        let peer = Arc::new(Peer::new(link.id, addr, outgoing, hello, core.is_router()));
+        let peer = Arc::new(Peer::new(link.id, addr, dialled, hello, core.is_router()));
         let counted = core.count_in(&peer)?;
         let seat = core.admit(&peer)?;
         Some((peer, (seat, counted), colugo))
@@ -201,6 +275,7 @@ pub(crate) async fn run_connection(
         &mut stream,
         core.kind,
         &core.options,
+        passed,
         seats && !outgoing,
         &spoke,
         admit,

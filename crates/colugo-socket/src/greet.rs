@@ -19,6 +19,15 @@ const FIRST_READ: usize = 512;
 /// Characters of a peer's property in an error.
 const SHOWN: usize = 64;
 
+/// What has passed on a connection that was accepted elsewhere, on a port that several sockets share.
+#[derive(Debug, Default)]
+pub(crate) struct Passed {
+    /// So many octets of the greeting were sent.
+    pub(crate) sent: usize,
+    /// What came, from the first octet on.
+    pub(crate) heard: BytesMut,
+}
+
 /// Shakes hands. Gives who is there, what was read beyond the handshake, and what `admit` gave. None: it did not admit the peer.
 ///
 /// With `peer_first` the peer introduces itself first, so that one who is not admitted never takes itself for connected: what waits at
@@ -27,11 +36,12 @@ pub(crate) async fn greet<A>(
     stream: &mut Stream,
     kind: SocketType,
     options: &Options,
+    passed: Passed,
     peer_first: bool,
     spoke: &AtomicBool,
     admit: impl FnOnce(PeerHello) -> Option<A>,
 ) -> Result<Option<(A, BytesMut)>, HandshakeFault> {
-    let exchange = exchange(stream, kind, options, peer_first, spoke, admit);
+    let exchange = exchange(stream, kind, options, passed, peer_first, spoke, admit);
     match tokio::time::timeout(options.handshake_timeout, exchange).await {
         Ok(done) => done,
         Err(_) => Err(HandshakeFault::TimedOut),
@@ -60,6 +70,7 @@ async fn exchange<A>(
     stream: &mut Stream,
     kind: SocketType,
     options: &Options,
+    passed: Passed,
     peer_first: bool,
     spoke: &AtomicBool,
     admit: impl FnOnce(PeerHello) -> Option<A>,
@@ -69,18 +80,24 @@ async fn exchange<A>(
     config.properties.clone_from(&options.properties);
     let mut handshake = Handshake::new(config);
     let mut out = Vec::with_capacity(256);
-    let mut buf = BytesMut::with_capacity(FIRST_READ);
+    let Passed { sent, heard } = passed;
+    let mut unseen = !heard.is_empty();
+    let mut buf = heard;
+    buf.reserve(FIRST_READ);
     let mut greeted = false;
     loop {
         if !(peer_first && greeted) {
             handshake.transmit(&mut out);
+            if !greeted {
+                out.drain(..sent.min(out.len()));
+            }
             greeted = true;
         }
         if !out.is_empty() {
             stream.write_all(&out).await.map_err(fault)?;
             out.clear();
         }
-        if stream.read_buf(&mut buf).await.map_err(fault)? == 0 {
+        if !std::mem::take(&mut unseen) && stream.read_buf(&mut buf).await.map_err(fault)? == 0 {
             return Err(HandshakeFault::Eof);
         }
         spoke.store(true, Ordering::Relaxed);

@@ -14,11 +14,12 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::core::Core;
-use crate::dial::run_connection;
+use crate::dial::{Origin, run_connection};
 use crate::endpoint::{Endpoint, Place};
 use crate::error::BindError;
 use crate::event::{HandshakeFault, RefusedWhy, SocketEvent};
 use crate::gate::lock;
+use crate::greet::Passed;
 use crate::inproc::{Inproc, InprocListener};
 #[cfg(unix)]
 use crate::ipc::{self, IpcListener};
@@ -133,7 +134,7 @@ pub(crate) async fn accept(core: Arc<Core>, listener: Arc<Listener>, _guard: Tas
         match accepted {
             Ok(stream) => {
                 failing = None;
-                take(&core, stream);
+                take(&core, stream, Passed::default());
             }
             // The listener was shut down, and this task is about to be ended.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
@@ -193,7 +194,8 @@ fn refuse(core: &Core, addr: Option<SocketAddr>, why: RefusedWhy) {
     core.emit(SocketEvent::Refused(addr, why));
 }
 
-fn take(core: &Arc<Core>, stream: Stream) {
+/// Takes a connection in, or refuses it.
+pub(crate) fn take(core: &Arc<Core>, stream: Stream, passed: Passed) {
     let addr = stream.remote();
     // One more would take the place of what is kept back.
     if !matches!(stream, Stream::Pipe(_)) && !core.spare.is_whole() {
@@ -225,7 +227,8 @@ fn take(core: &Arc<Core>, stream: Stream) {
     let task = core.handle.spawn(async move {
         let guard = guard;
         let never = AtomicBool::new(false);
-        run_connection(&task_core, &link, stream, Some(waiting), &never).await;
+        let origin = Origin::Accepted(waiting, passed);
+        run_connection(&task_core, &link, stream, origin, &never).await;
         drop(guard);
     });
     // The task has not run yet: it has this thread.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use colugo_zmtp::{PeerHello, SocketType};
 
+use crate::endpoint::Endpoint;
 use crate::message::LinkId;
 
 /// One peer, for as long as one connection lasts.
@@ -12,7 +13,7 @@ use crate::message::LinkId;
 pub struct Peer {
     id: LinkId,
     addr: Option<SocketAddr>,
-    outgoing: bool,
+    dialled: Option<Endpoint>,
     hello: PeerHello,
     identity: Bytes,
     names_itself: bool,
@@ -23,7 +24,7 @@ impl Peer {
     pub(crate) fn new(
         id: LinkId,
         addr: Option<SocketAddr>,
-        outgoing: bool,
+        dialled: Option<Endpoint>,
         hello: PeerHello,
         router: bool,
     ) -> Self {
@@ -35,7 +36,7 @@ impl Peer {
         Self {
             id,
             addr,
-            outgoing,
+            dialled,
             hello,
             identity,
             names_itself: router,
@@ -75,7 +76,13 @@ impl Peer {
 
     /// Whether we dialled it, rather than it us.
     pub fn outgoing(&self) -> bool {
-        self.outgoing
+        self.dialled.is_some()
+    }
+
+    /// The endpoint that was dialled to reach it, as `connect` was told. The connection may be at another one, see
+    /// [`connect_or`](crate::Socket::connect_or).
+    pub fn dialled(&self) -> Option<&Endpoint> {
+        self.dialled.as_ref()
     }
 
     /// Whether the identity is the peer's own wish.

@@ -117,7 +117,7 @@ impl Scripted {
         }
         let link = core.new_link(false);
         let hello = hello(setup)?;
-        let peer = Arc::new(Peer::new(link.id, None, false, hello, core.is_router()));
+        let peer = Arc::new(Peer::new(link.id, None, None, hello, core.is_router()));
         if let Some(slot) = core.table.lock().get(link.id) {
             slot.peer = Some(peer.clone());
             slot.outbox.session = true;

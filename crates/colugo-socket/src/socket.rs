@@ -14,6 +14,7 @@ use crate::dial::{Dialled, dial};
 use crate::endpoint::{Endpoint, ToEndpoint};
 use crate::error::{BindError, BuildError, ConnectError, RecvError, SendError, SubscribeError};
 use crate::event::SocketEvent;
+use crate::greet::Passed;
 use crate::inbox::{Inbox, RecvFuture};
 use crate::kind::{
     Addresses, Dealer, Distributes, Kind, Pair, Pub, Pull, Push, Receives, Rep, Req, Router, Sub,
@@ -26,6 +27,7 @@ use crate::peer::Peer;
 use crate::request::Turns;
 use crate::runtime::{Runtime, on_data_thread};
 use crate::stats::{PeerStats, Sent, Stats};
+use crate::stream::Stream;
 
 /// A ZeroMQ socket of kind `K`. All methods take `&self`; share it between threads by reference or `Arc`.
 ///
@@ -133,10 +135,58 @@ impl<K: Kind> Socket<K> {
             .is_ok_and(|endpoint| self.core.unbind(&endpoint))
     }
 
+    /// Takes in a connection that was accepted elsewhere: several sockets can so share one port. `sent` octets of the ZMTP greeting, which is the same
+    /// for all sockets, were sent on it, and `heard` is all that was read from it. From here on it is like one that was accepted here; that a limit
+    /// refuses it is an event.
+    ///
+    /// # Errors
+    /// The socket is closed, or the system does not take the stream.
+    pub fn adopt(
+        &self,
+        stream: std::net::TcpStream,
+        sent: usize,
+        heard: &[u8],
+    ) -> std::io::Result<()> {
+        if self.core.is_closing() {
+            return Err(std::io::ErrorKind::NotConnected.into());
+        }
+        stream.set_nonblocking(true)?;
+        let entered = self.core.handle.enter();
+        let stream = tokio::net::TcpStream::from_std(stream)?;
+        drop(entered);
+        let heard = heard.into();
+        let (core, guard) = (self.core.clone(), self.core.guard());
+        // Where connections are accepted, too: on the data thread.
+        self.core.handle.spawn(async move {
+            listen::take(&core, Stream::Tcp(stream), Passed { sent, heard });
+            drop(guard);
+        });
+        Ok(())
+    }
+
     /// Dials, now and again until [`disconnect`](Self::disconnect): the peer need not be there yet. Returns at once; a second call for
     /// the same endpoint changes nothing.
     pub fn connect(&self, endpoint: impl ToEndpoint) -> Result<(), ConnectError> {
-        let endpoint = endpoint.to_endpoint()?.dialable();
+        self.dial(endpoint.to_endpoint()?, None)
+    }
+
+    /// [`connect`](Self::connect) with another way to the same peer: each time `endpoint` refuses, or has not answered within 0.3 s, `other` is tried as
+    /// well. For peers of which a firewall lets only one port through, see [`adopt`](Self::adopt). [`disconnect`](Self::disconnect) and
+    /// [`Peer::dialled`] know the connection by `endpoint`.
+    pub fn connect_or(
+        &self,
+        endpoint: impl ToEndpoint,
+        other: impl ToEndpoint,
+    ) -> Result<(), ConnectError> {
+        let other = other.to_endpoint()?.dialable();
+        if other.is_wildcard() {
+            return Err(ConnectError::PortZero(other.to_string()));
+        }
+        self.dial(endpoint.to_endpoint()?, Some(other))
+    }
+
+    fn dial(&self, endpoint: Endpoint, other: Option<Endpoint>) -> Result<(), ConnectError> {
+        let endpoint = endpoint.dialable();
         if endpoint.is_wildcard() {
             return Err(ConnectError::PortZero(endpoint.to_string()));
         }
@@ -149,7 +199,7 @@ impl<K: Kind> Socket<K> {
         let stop = Arc::new(AtomicBool::new(false));
         let dialled = Dialled::new(&self.core);
         let link = dialled.link();
-        let task = dial(dialled, endpoint.clone(), stop.clone());
+        let task = dial(dialled, endpoint.clone(), other, stop.clone());
         let task = self.core.handle.spawn(task);
         self.core
             .add_dialer(endpoint, link, stop, task.abort_handle());

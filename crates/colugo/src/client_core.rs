@@ -329,7 +329,7 @@ impl ClientCore {
             socket.disconnect(&endpoint);
             // An address that the user gave is dialled for ever: the server may be back there.
             let again = again || self.handle.dials_for_user(&endpoint);
-            if again && let Err(error) = socket.connect(&endpoint) {
+            if again && let Err(error) = self.handle.dial(socket, &endpoint) {
                 tracing::warn!(handle = &*self.handle.label, endpoint, %error, "a server can't be dialled again");
             }
         }

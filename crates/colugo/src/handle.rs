@@ -1,5 +1,6 @@
 //! `Handle`: the part that publishers, subscribers, clients and servers have in common: a socket, its links, and its place in discovery.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use colugo_graph::{Kind, MatchKind, NodeId, Topic};
-use colugo_socket::{BindError, LinkId};
+use colugo_socket::{BindError, ConnectError, LinkId};
 
 use crate::connected::Connected;
 use crate::core::{Closable, Core, DROP_WAIT, LINGER};
@@ -33,6 +34,8 @@ pub(crate) struct Handle {
     socket: OnceLock<Arc<dyn DataSocket>>,
     endpoints: Mutex<Vec<String>>,
     place: Mutex<Place>,
+    /// The control ports of those that were found, by the endpoints where they were.
+    ways: Mutex<HashMap<String, String>>,
     /// Publishers that were withdrawn, and when to hang up on them.
     leaving: Mutex<Vec<(String, Instant)>>,
     /// What the user had it dial.
@@ -102,6 +105,7 @@ impl Handle {
             }),
             connected,
             losses: Losses::default(),
+            ways: Mutex::default(),
             on_lost: OnceLock::new(),
             closed: AtomicBool::new(false),
         }))
@@ -169,7 +173,7 @@ impl Handle {
         } else {
             0
         };
-        let announcement = world.announce(&self.topic, self.kind, port, encoding);
+        let announcement = world.announce(&self.topic, self.kind, port, encoding, socket);
         lock(&self.place).announcement = Some(announcement);
         let wanted = match self.kind {
             Kind::Subscriber => Kind::Publisher,
@@ -224,16 +228,35 @@ impl Handle {
         let Some(socket) = self.socket() else { return };
         if found.kind == MatchKind::Found {
             lock(&self.leaving).retain(|(endpoint, _)| *endpoint != found.endpoint);
-            if let Err(error) = socket.connect(&found.endpoint) {
+            if let Some(control) = &found.control {
+                lock(&self.ways).insert(found.endpoint.clone(), control.clone());
+            }
+            if let Err(error) = self.dial(socket, &found.endpoint) {
                 tracing::debug!(handle = &*self.label, endpoint = found.endpoint, %error, "what was found can't be dialled");
             }
-        } else if let Some(on_lost) = self.on_lost.get() {
+            return;
+        }
+        lock(&self.ways).remove(&found.endpoint);
+        if let Some(on_lost) = self.on_lost.get() {
             on_lost(found);
         } else if found.kind == MatchKind::Dead {
             lock(&self.leaving).retain(|(endpoint, _)| *endpoint != found.endpoint);
             socket.disconnect(&found.endpoint);
         } else {
             self.lose(&found.endpoint);
+        }
+    }
+
+    /// Dials what was found there, or what the user named.
+    pub(crate) fn dial(
+        &self,
+        socket: &Arc<dyn DataSocket>,
+        endpoint: &str,
+    ) -> Result<(), ConnectError> {
+        let control = lock(&self.ways).get(endpoint).cloned();
+        match control {
+            Some(control) => socket.connect_or(endpoint, &control),
+            None => socket.connect(endpoint),
         }
     }
 

@@ -1,5 +1,6 @@
 //! `RealWorld`: TCP sockets, the control plane and the system's clock behind the traits of `transport`. Holds no state of its own.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -219,13 +220,28 @@ impl World for RealWorld {
         }
     }
 
-    fn announce(&self, topic: &Topic, kind: Kind, port: u16, encoding: &str) -> u64 {
-        let announced = self.control.announce(Announcement {
+    fn announce(
+        &self,
+        topic: &Topic,
+        kind: Kind,
+        port: u16,
+        encoding: &str,
+        socket: &Arc<dyn DataSocket>,
+    ) -> u64 {
+        let what = Announcement {
             topic: topic.clone(),
             kind,
             port,
             encoding: encoding.to_owned(),
-        });
+        };
+        let socket = Arc::downgrade(socket);
+        let announced = self.control.announce(
+            what,
+            Box::new(move |knock| match socket.upgrade() {
+                Some(socket) => socket.adopt(knock),
+                None => Err(io::ErrorKind::NotConnected.into()),
+            }),
+        );
         match announced {
             Ok(id) => id.0,
             Err(error) => {
@@ -248,12 +264,16 @@ impl World for RealWorld {
     fn want(&self, topic: &Topic, kind: Kind, on_match: Arc<dyn Fn(Found) + Send + Sync>) -> u64 {
         let hand_on = move |change| {
             on_match(match change {
-                Match::Found { endpoint, .. } => Found {
+                Match::Found {
+                    endpoint, control, ..
+                } => Found {
                     endpoint: endpoint_of(endpoint),
+                    control: control.map(endpoint_of),
                     kind: MatchKind::Found,
                 },
                 Match::Lost { endpoint, dead, .. } => Found {
                     endpoint: endpoint_of(endpoint),
+                    control: None,
                     kind: if dead {
                         MatchKind::Dead
                     } else {

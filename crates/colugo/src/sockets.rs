@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::error::BuildError;
 use crate::peer::Peer;
 use crate::stats::Stats;
 use crate::transport::{
-    DataSocket, LinkObserver, Packed, Receive, Receiver, Role, SocketSpec, Trouble,
+    DataSocket, Knock, LinkObserver, Packed, Receive, Receiver, Role, SocketSpec, Trouble,
 };
 
 const NODE: &str = "X-Colugo-Node";
@@ -107,11 +108,15 @@ fn tell_trouble(event: &SocketEvent, on_trouble: &(dyn Fn(Trouble) + Send + Sync
 
 /// The peer as handles show it.
 fn seen(peer: &RawPeer) -> Peer {
+    // By the way it was found, which may be another one than that by which it was reached.
+    let found = peer
+        .dialled()
+        .and_then(colugo_socket::Endpoint::socket_addr);
     let node = peer.property(NODE).filter(|_| peer.is_colugo());
     Peer {
         link: peer.id(),
         node: node.and_then(|octets| NodeId::try_from(&octets[..]).ok()),
-        addr: peer.addr(),
+        addr: found.or(peer.addr()),
         socket_type: peer.socket_type().as_str(),
         outgoing: peer.outgoing(),
     }
@@ -185,6 +190,14 @@ macro_rules! shared {
 
         fn connect(&self, endpoint: &str) -> Result<(), ConnectError> {
             self.0.connect(endpoint)
+        }
+
+        fn connect_or(&self, endpoint: &str, other: &str) -> Result<(), ConnectError> {
+            self.0.connect_or(endpoint, other)
+        }
+
+        fn adopt(&self, knock: Knock) -> io::Result<()> {
+            self.0.adopt(knock.stream, knock.sent, &knock.heard)
         }
 
         fn disconnect(&self, endpoint: &str) {

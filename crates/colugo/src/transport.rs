@@ -2,7 +2,8 @@
 //! of `testing` is the other. Nearly all logic of the handles is tested on the latter.
 
 use std::fmt::Debug;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -55,7 +56,15 @@ pub(crate) trait World: Send + Sync + Debug {
     fn listen_host(&self) -> &'static str;
 
     /// Tells other nodes what this node has.
-    fn announce(&self, topic: &Topic, kind: Kind, port: u16, encoding: &str) -> u64;
+    /// Connections for what is provided that come to the control port are handed to `socket`.
+    fn announce(
+        &self,
+        topic: &Topic,
+        kind: Kind,
+        port: u16,
+        encoding: &str,
+        socket: &Arc<dyn DataSocket>,
+    ) -> u64;
 
     /// The opposite of `announce`.
     fn withdraw(&self, announcement: u64);
@@ -95,7 +104,19 @@ pub(crate) trait World: Send + Sync + Debug {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) endpoint: String,
+    /// The control port of its node, where it can be dialled as well.
+    pub(crate) control: Option<String>,
     pub(crate) kind: MatchKind,
+}
+
+/// A connection that was accepted at the control port and is for a topic.
+#[derive(Debug)]
+pub(crate) struct Knock {
+    pub(crate) stream: TcpStream,
+    /// Octets of the ZMTP greeting that were sent.
+    pub(crate) sent: usize,
+    /// All that was read.
+    pub(crate) heard: Vec<u8>,
 }
 
 /// What kind of ZeroMQ socket.
@@ -187,6 +208,16 @@ pub(crate) trait DataSocket: Send + Sync + Debug {
     /// Stops listening there.
     fn unbind(&self, endpoint: &str);
     fn connect(&self, endpoint: &str) -> Result<(), colugo_socket::ConnectError>;
+    /// The same, with another way to the same peer where this one does not work.
+    fn connect_or(&self, endpoint: &str, other: &str) -> Result<(), colugo_socket::ConnectError> {
+        let _ = other;
+        self.connect(endpoint)
+    }
+    /// Takes a connection in that the control port accepted.
+    fn adopt(&self, knock: Knock) -> io::Result<()> {
+        drop(knock);
+        Err(io::ErrorKind::Unsupported.into())
+    }
     fn disconnect(&self, endpoint: &str);
     /// Ends a link at once, whatever is queued for it. An endpoint that is dialled is dialled again.
     fn hang_up(&self, link: LinkId);

@@ -65,7 +65,7 @@ pub(super) fn data_ports(graph: &Graph, interrupt: &Interrupt) -> Vec<Finding> {
                     let error = error?;
                     Some(
                         Finding::problem("port", format!("{kind} {name:?} at tcp://{address}"))
-                            .what("its node is reached, and its own port is not")
+                            .what("its node is reached, and its own port is not: nodes of Colugo use the control port instead, 0.3 s later; plain ZeroMQ programs can't")
                             .because(error.to_string())
                             .advise(remedy(error.kind())),
                     )

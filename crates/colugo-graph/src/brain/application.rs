@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::interests::counterpart;
+use super::matching::Offer;
 use super::{Brain, Effect, LinkId, MatchKind};
 use crate::{Announcement, AnnouncementId, Bye, Entry, Kind, Message, Topic, WantId, limits};
 
@@ -78,14 +79,13 @@ impl Brain {
         self.own.next += 1;
         self.own.entries.insert(id, what.clone());
         self.interests.add(now, counterpart(what.kind), &what.topic);
-        let endpoint = SocketAddr::new(self.config.own_address, what.port);
-        self.matching.offer(
-            what.kind,
-            &what.topic,
-            (self.config.node, id),
-            &self.config.name,
-            endpoint,
-        );
+        let offer = Offer {
+            node_name: self.config.name.clone(),
+            endpoint: SocketAddr::new(self.config.own_address, what.port),
+            control: None,
+        };
+        self.matching
+            .offer(what.kind, &what.topic, (self.config.node, id), offer);
         self.own.added.push(Entry {
             id,
             announcement: what,

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::liveness::RIVAL_PROBE;
+use super::matching::Offer;
 use super::peer::{Life, Link, Peer, Rival, Stage};
 use super::reaching::Goal;
 use super::{Brain, LinkId, MatchKind, Origin};
@@ -321,9 +322,9 @@ impl Brain {
                 .map(|(id, what)| (*id, what.clone()))
                 .collect();
             for (entry, what) in offers {
-                let endpoint = with_port(address, what.port);
+                let offer = offer(&name, address, what.port);
                 self.matching
-                    .offer(what.kind, &what.topic, (node, entry), &name, endpoint);
+                    .offer(what.kind, &what.topic, (node, entry), offer);
             }
         }
         if let Some(peer) = self.peers.get_mut(&node) {
@@ -442,20 +443,15 @@ impl Brain {
             announcement: what,
         } in entries
         {
-            let endpoint = with_port(life.address, what.port);
+            let offer = offer(&peer.about.name, life.address, what.port);
             // An id that is used again means another thing now.
             if let Some(before) = peer.directory.entries.insert(id, what.clone()) {
                 let gone = MatchKind::Withdrawn;
                 self.matching
                     .withdraw(before.kind, &before.topic, (node, id), gone);
             }
-            self.matching.offer(
-                what.kind,
-                &what.topic,
-                (node, id),
-                &peer.about.name,
-                endpoint,
-            );
+            self.matching
+                .offer(what.kind, &what.topic, (node, id), offer);
         }
     }
 
@@ -496,7 +492,13 @@ impl Brain {
 }
 
 /// The same host at another port, the scope of a link-local address kept.
-fn with_port(mut address: SocketAddr, port: u16) -> SocketAddr {
-    address.set_port(port);
-    address
+/// What a node whose control port is at `control` offers at this port.
+fn offer(node_name: &str, control: SocketAddr, port: u16) -> Offer {
+    let mut endpoint = control;
+    endpoint.set_port(port);
+    Offer {
+        node_name: node_name.to_owned(),
+        endpoint,
+        control: Some(control),
+    }
 }

@@ -22,7 +22,16 @@ pub(super) struct Matching {
 #[derive(Debug, Default)]
 struct Name {
     wants: BTreeSet<WantId>,
-    providers: BTreeMap<Provider, (String, SocketAddr)>,
+    providers: BTreeMap<Provider, Offer>,
+}
+
+/// Where something is to be had.
+#[derive(Clone, Debug)]
+pub(super) struct Offer {
+    pub(super) node_name: String,
+    pub(super) endpoint: SocketAddr,
+    /// The control port of its node, unless that is the own one or no node of ours.
+    pub(super) control: Option<SocketAddr>,
 }
 
 impl Matching {
@@ -31,9 +40,9 @@ impl Matching {
         self.next_want += 1;
         let name = self.names.entry((kind, topic.clone())).or_default();
         name.wants.insert(want);
-        for ((node, _), (node_name, endpoint)) in &name.providers {
+        for ((node, _), offer) in &name.providers {
             self.changes
-                .push_back(change(want, MatchKind::Found, *node, node_name, *endpoint));
+                .push_back(change(want, MatchKind::Found, *node, offer));
         }
         self.wants.insert(want, (kind, topic));
         want
@@ -51,34 +60,25 @@ impl Matching {
     }
 
     /// A provider came, or is reached at another endpoint now.
-    pub(super) fn offer(
-        &mut self,
-        kind: Kind,
-        topic: &Topic,
-        by: Provider,
-        node_name: &str,
-        endpoint: SocketAddr,
-    ) {
-        if !matches!(kind, Kind::Publisher | Kind::Server) || endpoint.port() == 0 {
+    pub(super) fn offer(&mut self, kind: Kind, topic: &Topic, by: Provider, offer: Offer) {
+        if !matches!(kind, Kind::Publisher | Kind::Server) || offer.endpoint.port() == 0 {
             return;
         }
         let name = self.names.entry((kind, topic.clone())).or_default();
-        let before = name.providers.insert(by, (node_name.to_owned(), endpoint));
+        let before = name.providers.insert(by, offer.clone());
         if before
             .as_ref()
-            .is_some_and(|(_, address)| *address == endpoint)
+            .is_some_and(|before| before.endpoint == offer.endpoint)
         {
             return;
         }
         for want in &name.wants {
-            if let Some((old_name, old)) = &before {
+            if let Some(before) = &before {
                 let gone = MatchKind::Withdrawn;
-                self.changes
-                    .push_back(change(*want, gone, by.0, old_name, *old));
+                self.changes.push_back(change(*want, gone, by.0, before));
             }
             let found = MatchKind::Found;
-            self.changes
-                .push_back(change(*want, found, by.0, node_name, endpoint));
+            self.changes.push_back(change(*want, found, by.0, &offer));
         }
     }
 
@@ -88,10 +88,9 @@ impl Matching {
         let Some(name) = self.names.get_mut(&key) else {
             return;
         };
-        if let Some((node_name, endpoint)) = name.providers.remove(&by) {
+        if let Some(offer) = name.providers.remove(&by) {
             for want in &name.wants {
-                self.changes
-                    .push_back(change(*want, how, by.0, &node_name, endpoint));
+                self.changes.push_back(change(*want, how, by.0, &offer));
             }
         }
         self.forget_if_empty(&key);
@@ -112,18 +111,13 @@ impl Matching {
     }
 }
 
-fn change(
-    want: WantId,
-    kind: MatchKind,
-    node: NodeId,
-    node_name: &str,
-    endpoint: SocketAddr,
-) -> MatchChange {
+fn change(want: WantId, kind: MatchKind, node: NodeId, offer: &Offer) -> MatchChange {
     MatchChange {
         want,
         kind,
         node,
-        node_name: node_name.to_owned(),
-        endpoint,
+        node_name: offer.node_name.clone(),
+        endpoint: offer.endpoint,
+        control: offer.control,
     }
 }

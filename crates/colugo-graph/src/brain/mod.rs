@@ -153,6 +153,9 @@ pub struct MatchChange {
     pub node_name: String,
     /// Where its socket can be dialled.
     pub endpoint: SocketAddr,
+    /// The control port of its node, which hands connections for its topics on: for where nothing else lets them in. `None`: the own node, or a
+    /// program that is no node.
+    pub control: Option<SocketAddr>,
 }
 
 /// The control state of one node.

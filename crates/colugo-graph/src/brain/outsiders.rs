@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use super::matching::Offer;
 use super::{Brain, MatchKind};
 use crate::{
     Announcement, AnnouncementId, Kind, NodeId, NodeInfo, NodeState, Outsider, Topic, limits,
@@ -73,8 +74,12 @@ impl Brain {
         }
         let id = known.unwrap_or(AnnouncementId(self.outsiders.next));
         self.outsiders.next += 1;
-        self.matching
-            .offer(kind, &key.2, (node, id), &name(node), endpoint);
+        let offer = Offer {
+            node_name: name(node),
+            endpoint,
+            control: None,
+        };
+        self.matching.offer(kind, &key.2, (node, id), offer);
         self.outsiders.sockets.insert(key, (id, endpoint));
     }
 

@@ -2,6 +2,7 @@
 //! takes its place; without either, nobody is found.
 
 use colugo_testkit::{Host, Lan};
+use serde_json::json;
 
 use crate::figure::{now, took};
 use crate::peer::Peer;
@@ -133,6 +134,24 @@ fn a_hub_takes_the_place_of_multicast_that_is_blocked() {
     let settings: &[_] = &[("PEERS", peers.as_str())];
     let hosts = [lan.host(1), lan.host(2)];
     meet(&place, hosts, [settings; 2], "multicast blocked, a hub");
+}
+
+/// Whose port for the topic nobody reaches is reached by the control port, which hands the connection on.
+#[test]
+fn one_open_port_is_enough() {
+    let Some(lan) = Lan::new(2) else { return };
+    let place = Place::new();
+    lan.host(0).let_in_only(4747);
+    let hosts = [lan.host(0), lan.host(1)];
+    let what = "only one TCP port open";
+    let (mut inside, mut outside) = meet(&place, hosts, [&[("LISTEN", LISTEN)], &[]], what);
+    inside.send("poses", 100);
+    outside.heard("poses", 101);
+    inside.make("serve", "add");
+    outside.make("client", "add");
+    outside.wait_for("add", 1);
+    let ended = outside.ask(json!({"do": "call", "topic": "add", "count": 10}));
+    assert_eq!(ended["replies"], json!({"publisher": 10}), "{ended}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use std::sync::atomic::AtomicBool;
 
-use crate::greet::greet;
+use crate::greet::{Passed, greet};
 use crate::options::{Options, Overflow};
 use crate::pipe::Pipe;
 use crate::stream::Stream;
@@ -35,6 +35,7 @@ pub(super) async fn pose(pipe: Pipe, kind: SocketType, manner: Manner) {
                 &mut stream,
                 kind,
                 &options,
+                Passed::default(),
                 false,
                 &AtomicBool::default(),
                 Some,

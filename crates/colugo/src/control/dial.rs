@@ -95,7 +95,7 @@ async fn attempt(
     let stream = TcpStream::connect(address)
         .await
         .map_err(|error| unconnected(&error))?;
-    let handshake = establish(stream, address, own, SocketType::Dealer).await;
+    let handshake = establish((stream, 0, Vec::new()), address, own, SocketType::Dealer).await;
     let established = handshake.map_err(|error| match error.kind() {
         io::ErrorKind::InvalidData => DialFailure::NotANode,
         _ => DialFailure::Dismissed,

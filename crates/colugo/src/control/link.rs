@@ -89,9 +89,9 @@ impl LinkHandle {
     }
 }
 
-/// Does the ZMTP handshake on a new connection.
+/// Does the ZMTP handshake on a new connection, on which this much of the greeting may have been `sent`, and this `heard`.
 pub(super) async fn establish(
-    mut stream: TcpStream,
+    (mut stream, sent, heard): (TcpStream, usize, Vec<u8>),
     remote: SocketAddr,
     own: NodeId,
     socket_type: SocketType,
@@ -105,13 +105,16 @@ pub(super) async fn establish(
         .properties
         .push(("X-Colugo-Node".to_owned(), Bytes::copy_from_slice(&own.0)));
     let mut handshake = Handshake::new(config);
-    let mut input = Vec::with_capacity(512);
+    let mut unseen = !heard.is_empty();
+    let mut input = heard;
     let mut output = Vec::new();
+    handshake.transmit(&mut output);
+    output.drain(..sent.min(output.len()));
     loop {
         handshake.transmit(&mut output);
         stream.write_all(&output).await?;
         output.clear();
-        if stream.read_buf(&mut input).await? == 0 {
+        if !std::mem::take(&mut unseen) && stream.read_buf(&mut input).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         match handshake.receive(&input) {

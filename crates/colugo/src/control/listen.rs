@@ -11,11 +11,13 @@ use std::time::Duration;
 use colugo_graph::limits;
 use colugo_zmtp::SocketType;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::link::establish;
+use super::door::{self, Caller};
+use super::link::{Established, establish};
 use super::node::NodeControl;
+use crate::transport::Knock;
 
 const BACKLOG: i32 = 256;
 
@@ -82,16 +84,42 @@ pub(super) async fn accept(node: Arc<NodeControl>, listener: TcpListener) {
         let node = node.clone();
         tokio::spawn(async move {
             let remote = plain(remote);
-            let handshake = establish(stream, remote, node.id(), SocketType::Router);
-            let established = tokio::time::timeout(HANDSHAKE_WITHIN, handshake).await;
+            let established = tokio::time::timeout(HANDSHAKE_WITHIN, meet(&node, stream, remote));
+            let established = established.await;
             drop(place);
             match established {
-                Ok(Ok(established)) => node.accepted(established).await,
+                Ok(Ok(Some(established))) => node.accepted(established).await,
+                Ok(Ok(None)) => tracing::debug!(%remote, "a topic's connection was handed on"),
                 Ok(Err(error)) => tracing::debug!(%remote, %error, "no control link"),
                 Err(_) => tracing::debug!(%remote, "no control link: the handshake took too long"),
             }
         });
     }
+}
+
+/// Hears who calls. A node gets its link; what is for a topic is handed to its socket.
+async fn meet(
+    node: &NodeControl,
+    stream: TcpStream,
+    remote: SocketAddr,
+) -> io::Result<Option<Established>> {
+    let Caller {
+        stream,
+        sent,
+        heard,
+        wants,
+    } = door::hear(stream).await?;
+    let Some((kind, topic)) = wants else {
+        let established = establish((stream, sent, heard), remote, node.id(), SocketType::Router);
+        return established.await.map(Some);
+    };
+    let stream = stream.into_std()?;
+    let knock = Knock {
+        stream,
+        sent,
+        heard,
+    };
+    node.knocked(kind, &topic, knock).map(|()| None)
 }
 
 /// An IPv4 address that came through an IPv6 socket is an IPv4 address.

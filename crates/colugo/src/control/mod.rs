@@ -7,6 +7,7 @@
 mod choice;
 mod dial;
 mod dns;
+mod door;
 mod interfaces;
 mod link;
 mod listen;
@@ -21,6 +22,7 @@ mod tests;
 mod thread;
 
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +37,8 @@ pub use mdns::record_from_octets;
 use node::NodeControl;
 pub(crate) use seed::is_seed;
 use thread::ControlThread;
+
+use crate::transport::Knock;
 
 /// How long [`Control::close`] waits for goodbyes to go out.
 const GOODBYE: Duration = Duration::from_millis(100);
@@ -75,7 +79,7 @@ pub(crate) enum ControlError {
         /// The address that was asked for.
         address: SocketAddr,
         /// What the system says.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A fixed peer is no address.
     #[error("the peer {peer:?} is no address: write it as tcp://host:port, or dns-sd:domain")]
@@ -85,7 +89,7 @@ pub(crate) enum ControlError {
     },
     /// The thread could not be started.
     #[error("can't start the control thread: {0}")]
-    Thread(#[source] std::io::Error),
+    Thread(#[source] io::Error),
 }
 
 /// A provider of something that is wanted has come or gone.
@@ -98,6 +102,8 @@ pub(crate) enum Match {
         node_name: String,
         /// Where its socket can be dialled.
         endpoint: SocketAddr,
+        /// The control port of its node, where it can be dialled as well.
+        control: Option<SocketAddr>,
     },
     /// It has gone: use it for nothing new. If its node is dead, nothing more comes from there either.
     Lost {
@@ -123,6 +129,7 @@ pub(crate) enum GraphEvent {
 }
 
 pub(crate) type OnMatch = Arc<dyn Fn(Match) + Send + Sync>;
+pub(crate) type OnKnock = Box<dyn Fn(Knock) -> io::Result<()> + Send + Sync>;
 pub(crate) type OnEvent = Arc<dyn Fn(GraphEvent) + Send + Sync>;
 
 /// The control plane of one node. Clones are the same one; the last one to go closes it.
@@ -150,18 +157,21 @@ impl Control {
     }
 
     /// Tells everybody that this node offers or uses something; see [`colugo_graph::Brain::announce`].
-    pub(crate) fn announce(&self, what: Announcement) -> Result<AnnouncementId, AnnounceError> {
-        let announced = self
-            .0
-            .node
-            .with_brain(|brain, now| brain.announce(now, what));
+    ///
+    /// `on_knock` gets the connections for it that come to the control port.
+    pub(crate) fn announce(
+        &self,
+        what: Announcement,
+        on_knock: OnKnock,
+    ) -> Result<AnnouncementId, AnnounceError> {
+        let announced = self.0.node.announce(what, on_knock);
         self.0.node.offers_changed();
         announced
     }
 
     /// Takes an announcement back.
     pub(crate) fn withdraw(&self, id: AnnouncementId) -> bool {
-        let withdrawn = self.0.node.with_brain(|brain, now| brain.withdraw(now, id));
+        let withdrawn = self.0.node.withdraw(id);
         self.0.node.offers_changed();
         withdrawn
     }

@@ -4,6 +4,7 @@
 //! brain; every link and every dial is a task of its own. All of them are on the control thread.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,9 +12,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use colugo_graph::{
-    Announcement, Brain, Config, DialFailure, DialId, Effect, FixedId, GraphSize, GraphSnapshot,
-    Kind, LinkId, MatchChange, MatchKind, NodeId, NodeRecord, Origin, Outsider, Source, Target,
-    Topic, WantId,
+    AnnounceError, Announcement, AnnouncementId, Brain, Config, DialFailure, DialId, Effect,
+    FixedId, GraphSize, GraphSnapshot, Kind, LinkId, MatchChange, MatchKind, NodeId, NodeRecord,
+    Origin, Outsider, Source, Target, Topic, WantId,
 };
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
@@ -21,6 +22,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::AbortHandle;
 
 use super::choice::Choice;
+use super::door::Provided;
 use super::interfaces::{Interfaces, host_name};
 use super::link::{self, Established, LinkHandle};
 use super::mdns::{Mdns, Registration};
@@ -28,7 +30,10 @@ use super::original::{Original, Shown};
 use super::rendezvous::Rendezvous;
 use super::seed::Seed;
 use super::thread::{ControlThread, Presence};
-use super::{ControlConfig, ControlError, GraphEvent, Match, OnEvent, OnMatch, dial, listen};
+use super::{
+    ControlConfig, ControlError, GraphEvent, Match, OnEvent, OnKnock, OnMatch, dial, listen,
+};
+use crate::transport::Knock;
 
 /// How often the rendezvous directory and the interfaces are read. Newcomers dial those who are there, so this is for the odd case only.
 const SCAN_EVERY: Duration = Duration::from_secs(1);
@@ -54,6 +59,7 @@ pub(super) struct NodeControl {
     fixed: Vec<Seed>,
     brain: Mutex<Brain>,
     wants: Mutex<HashMap<WantId, OnMatch>>,
+    provided: Mutex<Provided>,
     on_event: OnEvent,
     links: Mutex<HashMap<LinkId, Arc<LinkHandle>>>,
     dials: Mutex<HashMap<DialId, AbortHandle>>,
@@ -117,6 +123,7 @@ impl NodeControl {
             fixed,
             brain: Mutex::new(brain),
             wants: Mutex::default(),
+            provided: Mutex::default(),
             on_event,
             links: Mutex::default(),
             dials: Mutex::default(),
@@ -162,6 +169,30 @@ impl NodeControl {
         drop(brain);
         self.stirred.notify_one();
         answer
+    }
+
+    pub(super) fn announce(
+        &self,
+        what: Announcement,
+        on_knock: OnKnock,
+    ) -> Result<AnnouncementId, AnnounceError> {
+        // Held until it can be handed connections: others may hear of it at once.
+        let mut provided = lock(&self.provided);
+        let named = (what.kind, what.topic.clone());
+        let id = self.with_brain(|brain, now| brain.announce(now, what))?;
+        provided.add(id, named, on_knock);
+        Ok(id)
+    }
+
+    pub(super) fn withdraw(&self, id: AnnouncementId) -> bool {
+        let on_knock = lock(&self.provided).remove(id);
+        drop(on_knock);
+        self.with_brain(|brain, now| brain.withdraw(now, id))
+    }
+
+    /// A connection for a topic came to the control port.
+    pub(super) fn knocked(&self, kind: Kind, topic: &Topic, knock: Knock) -> io::Result<()> {
+        lock(&self.provided).hand_on(kind, topic, knock)
     }
 
     pub(super) fn want(&self, topic: Topic, kind: Kind, on_match: OnMatch) -> WantId {
@@ -325,6 +356,7 @@ impl NodeControl {
             node,
             node_name,
             endpoint,
+            control,
             ..
         } = change;
         if let Some(callback) = callback {
@@ -334,6 +366,7 @@ impl NodeControl {
                         node,
                         node_name,
                         endpoint,
+                        control,
                     },
                     MatchKind::Withdrawn | MatchKind::Dead => Match::Lost {
                         node,
@@ -473,6 +506,7 @@ async fn run(node: Arc<NodeControl>, listener: TcpListener, presence: Option<Pre
         dial.abort();
     }
     lock(&node.wants).clear();
+    *lock(&node.provided) = Provided::default();
     *lock(&node.stage) = Stage::Ended;
     node.ended.notify_all();
     drop(presence);

@@ -51,12 +51,15 @@ impl Node {
     fn publish(&self, topic: &str, port: u16) -> colugo_graph::AnnouncementId {
         let topic = topic.parse().unwrap();
         self.control
-            .announce(Announcement {
-                topic,
-                kind: Kind::Publisher,
-                port,
-                encoding: "raw".into(),
-            })
+            .announce(
+                Announcement {
+                    topic,
+                    kind: Kind::Publisher,
+                    port,
+                    encoding: "raw".into(),
+                },
+                Box::new(|_| Ok(())),
+            )
             .unwrap()
     }
 
@@ -479,12 +482,15 @@ fn a_panic_in_a_callback_is_contained() {
         }),
     );
     control
-        .announce(Announcement {
-            topic: topic(),
-            kind: Kind::Publisher,
-            port: 1,
-            encoding: String::new(),
-        })
+        .announce(
+            Announcement {
+                topic: topic(),
+                kind: Kind::Publisher,
+                port: 1,
+                encoding: String::new(),
+            },
+            Box::new(|_| Ok(())),
+        )
         .unwrap();
     found.recv_timeout(DEADLINE).expect("the other callback");
 }
@@ -510,12 +516,15 @@ fn it_can_be_closed_and_dropped_anywhere() {
     );
     let topic = "pose".parse().unwrap();
     control
-        .announce(Announcement {
-            topic,
-            kind: Kind::Publisher,
-            port: 1,
-            encoding: String::new(),
-        })
+        .announce(
+            Announcement {
+                topic,
+                kind: Kind::Publisher,
+                port: 1,
+                encoding: String::new(),
+            },
+            Box::new(|_| Ok(())),
+        )
         .unwrap();
     drop(control);
     closed

@@ -438,6 +438,7 @@ impl State {
                     want.on_match.clone(),
                     Found {
                         endpoint: endpoint_of(whom, one.port),
+                        control: None,
                         kind,
                     },
                 )

@@ -50,6 +50,7 @@ impl VirtualWorld {
                     want.on_match.clone(),
                     Found {
                         endpoint: endpoint_of(self.node, port),
+                        control: None,
                         kind: what,
                     },
                 )
@@ -111,7 +112,14 @@ impl World for VirtualWorld {
         "*"
     }
 
-    fn announce(&self, topic: &Topic, kind: Kind, port: u16, encoding: &str) -> u64 {
+    fn announce(
+        &self,
+        topic: &Topic,
+        kind: Kind,
+        port: u16,
+        encoding: &str,
+        _: &Arc<dyn DataSocket>,
+    ) -> u64 {
         let id = self.net.fresh_id();
         let announced = Announced {
             id,
@@ -160,6 +168,7 @@ impl World for VirtualWorld {
                         on_match.clone(),
                         Found {
                             endpoint: endpoint_of(at, one.port),
+                            control: None,
                             kind: MatchKind::Found,
                         },
                     )

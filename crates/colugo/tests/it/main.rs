@@ -10,6 +10,7 @@ mod publish;
 mod real_calls;
 mod real_closing;
 mod real_endings;
+mod real_one_port;
 mod real_patterns;
 mod repeaters;
 mod requests;

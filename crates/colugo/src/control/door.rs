@@ -1,0 +1,192 @@
+//! Who calls at the control port: a node that wants a control link, or the socket of one that wants a topic, where no other port lets it in.
+//!
+//! Knows the octets of the peer's greeting and READY, which it only looks at, and what this node provides; both kinds of handshake are done by others,
+//! from the first octet on.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use colugo_graph::{AnnouncementId, Kind, Topic};
+use colugo_zmtp::{
+    Command, GREETING_LEN, Greeting, MAX_HANDSHAKE_COMMAND, MAX_HEADER_LEN, Metadata,
+    MetadataLimits, SocketType, parse_header,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::OnKnock;
+use crate::transport::Knock;
+
+/// The most that is kept of what a caller says before it is known what it wants.
+const HEARD_MAX: usize = GREETING_LEN + MAX_HEADER_LEN + MAX_HANDSHAKE_COMMAND;
+
+/// A connection, and how far it has come.
+pub(super) struct Caller {
+    pub(super) stream: TcpStream,
+    /// Octets of the greeting that were sent.
+    pub(super) sent: usize,
+    /// All that was read.
+    pub(super) heard: Vec<u8>,
+    /// A publisher or server of this topic. `None`: a control link.
+    pub(super) wants: Option<(Kind, Topic)>,
+}
+
+/// Greets, which is the same for all, and reads until the caller has said what it wants.
+pub(super) async fn hear(mut stream: TcpStream) -> io::Result<Caller> {
+    stream.set_nodelay(true)?;
+    let greeting = Greeting::null().encode();
+    stream.write_all(&greeting).await?;
+    let mut heard = Vec::with_capacity(512);
+    let wants = loop {
+        if stream.read_buf(&mut heard).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        match introduction(&heard) {
+            Introduction::Incomplete if heard.len() < HEARD_MAX => {}
+            Introduction::Incomplete | Introduction::Other => break None,
+            Introduction::Topic(kind, topic) => break Some((kind, topic)),
+        }
+    };
+    Ok(Caller {
+        stream,
+        sent: greeting.len(),
+        heard,
+        wants,
+    })
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Introduction {
+    Incomplete,
+    /// It wants a publisher or server of this topic.
+    Topic(Kind, Topic),
+    /// A control link, or what its handshake will refuse.
+    Other,
+}
+
+/// What a peer says it wants.
+fn introduction(heard: &[u8]) -> Introduction {
+    let ours = Greeting::null().encode();
+    // Signature, and after two octets of version the mechanism: whoever differs here never says READY.
+    let differs = |from: usize, to: usize| {
+        let known = heard.len().min(to);
+        heard.get(from..known).unwrap_or_default() != ours.get(from..known).unwrap_or_default()
+    };
+    let speaks_3 = heard.get(10).is_none_or(|major| *major >= 3);
+    if differs(0, 1) || differs(9, 10) || !speaks_3 || differs(12, 32) {
+        return Introduction::Other;
+    }
+    let Some(rest) = heard.get(GREETING_LEN..) else {
+        return Introduction::Incomplete;
+    };
+    let header = match parse_header(rest) {
+        Ok(Some(header)) => header,
+        Ok(None) => return Introduction::Incomplete,
+        Err(_) => return Introduction::Other,
+    };
+    let len = usize::try_from(header.body_len).unwrap_or(usize::MAX);
+    if !header.command || len > MAX_HANDSHAKE_COMMAND {
+        return Introduction::Other;
+    }
+    let Some(body) = rest.get(header.header_len..header.header_len.saturating_add(len)) else {
+        return Introduction::Incomplete;
+    };
+    wanted(body).map_or(Introduction::Other, |(kind, topic)| {
+        Introduction::Topic(kind, topic)
+    })
+}
+
+fn wanted(ready: &[u8]) -> Option<(Kind, Topic)> {
+    let Ok(Command::Ready(metadata)) = Command::parse(ready) else {
+        return None;
+    };
+    let metadata = Metadata::parse(metadata, &MetadataLimits::default()).ok()?;
+    let topic = metadata.get("X-Colugo-Topic")?;
+    let kind = match SocketType::parse(metadata.get("Socket-Type")?)? {
+        SocketType::Sub | SocketType::XSub => Kind::Publisher,
+        SocketType::Dealer | SocketType::Req => Kind::Server,
+        _ => return None,
+    };
+    let topic = Topic::new(std::str::from_utf8(topic).ok()?).ok()?;
+    Some((kind, topic))
+}
+
+/// What this node provides, and who takes the connections for it.
+#[derive(Default)]
+pub(super) struct Provided(BTreeMap<AnnouncementId, ((Kind, Topic), OnKnock)>);
+
+impl Provided {
+    pub(super) fn add(&mut self, id: AnnouncementId, named: (Kind, Topic), on_knock: OnKnock) {
+        self.0.insert(id, (named, on_knock));
+    }
+
+    pub(super) fn remove(&mut self, id: AnnouncementId) -> Option<OnKnock> {
+        self.0.remove(&id).map(|(_, on_knock)| on_knock)
+    }
+
+    /// Hands a connection to whoever provides this; a node provides a topic at most once.
+    pub(super) fn hand_on(&self, kind: Kind, topic: &Topic, knock: Knock) -> io::Result<()> {
+        let mut provided = self.0.values();
+        let found = provided.find(|(named, _)| named.0 == kind && named.1 == *topic);
+        let Some((_, on_knock)) = found else {
+            let why = format!("this node provides no {topic}");
+            return Err(io::Error::new(io::ErrorKind::NotFound, why));
+        };
+        on_knock(knock)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use colugo_zmtp::{Handshake, HandshakeConfig};
+
+    use super::*;
+
+    fn said(kind: SocketType, topic: Option<&str>) -> Vec<u8> {
+        let mut config = HandshakeConfig::new(kind);
+        if let Some(topic) = topic {
+            let topic = topic.to_owned().into();
+            config.properties.push(("X-Colugo-Topic".to_owned(), topic));
+        }
+        let mut handshake = Handshake::new(config);
+        handshake.receive(&Greeting::null().encode()).unwrap();
+        let mut said = Vec::new();
+        handshake.transmit(&mut said);
+        said
+    }
+
+    #[test]
+    fn a_topic_is_heard_when_its_last_octet_is_there() {
+        for (kind, provides) in [
+            (SocketType::Sub, Kind::Publisher),
+            (SocketType::Dealer, Kind::Server),
+        ] {
+            let said = said(kind, Some("pose"));
+            for len in 0..said.len() {
+                assert_eq!(
+                    introduction(&said[..len]),
+                    Introduction::Incomplete,
+                    "{len}"
+                );
+            }
+            let wanted = Introduction::Topic(provides, Topic::new("pose").unwrap());
+            assert_eq!(introduction(&said), wanted);
+            assert_eq!(introduction(&[&said[..], b"\x04\x09more"].concat()), wanted);
+        }
+    }
+
+    #[test]
+    fn others_are_left_to_the_handshake() {
+        let other = |heard: &[u8]| assert_eq!(introduction(heard), Introduction::Other);
+        other(&said(SocketType::Dealer, None));
+        other(&said(SocketType::Push, Some("pose")));
+        other(&said(SocketType::Sub, Some("")));
+        other(b"GET / HTTP/1.1");
+        // An older version, a mechanism of which the caller waits for our turn, a message instead of READY.
+        other(b"\xff\0\0\0\0\0\0\0\x01\x7f\x01");
+        let mut plain = Greeting::null().encode();
+        plain[12..17].copy_from_slice(b"PLAIN");
+        other(&plain);
+        other(&[&Greeting::null().encode()[..], b"\0\x01m"].concat());
+    }
+}
