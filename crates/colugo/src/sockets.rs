@@ -116,7 +116,7 @@ fn seen(peer: &RawPeer) -> Peer {
     Peer {
         link: peer.id(),
         node: node.and_then(|octets| NodeId::try_from(&octets[..]).ok()),
-        addr: found.or(peer.addr()),
+        addr: found.or_else(|| peer.addr()),
         socket_type: peer.socket_type().as_str(),
         outgoing: peer.outgoing(),
     }

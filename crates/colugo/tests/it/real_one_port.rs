@@ -42,7 +42,7 @@ fn publishers_and_servers_are_reached_by_the_control_port() -> Done {
     let dealer: DealerSocket = asks_for("t").build()?;
     dealer.connect(door(&node)?)?;
     dealer.send(Outgoing::Frames(vec!["".into(), "hello".into()]))?;
-    assert_eq!(dealer.recv_timeout(SOON)?.payload(), "HELLO");
+    assert_eq!(dealer.recv_timeout(SOON)?.frames(), ["", "HELLO"]);
     Ok(())
 }
 
