@@ -28,6 +28,7 @@ pub fn suites() -> Vec<Suite> {
         streams::stats(),
         times::times(),
         times::crowd(),
+        times::idle(),
         times::repeater(),
     ];
     all.extend(memory_peers::suites());

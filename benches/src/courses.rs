@@ -57,6 +57,23 @@ pub fn find(harness: &Harness) -> Result<Report> {
     Ok(Report::new().with("ms", millis_since(start)))
 }
 
+/// From the first exec of 40 processes with 10 topics each until each of them knows all of all.
+pub fn processes(harness: &Harness) -> Result<Report> {
+    const PROCESSES: usize = 40;
+    let part = Part::new("node.member")
+        .set("ns", namespace())
+        .set("count", PROCESSES)
+        .set("topics", 10);
+    let (sender, said) = channel();
+    let start = Instant::now();
+    let processes = (0..PROCESSES).map(|number| harness.start(&part, &[], number, sender.clone()));
+    let _processes = processes.collect::<Result<Vec<_>>>()?;
+    for _ in 0..PROCESSES {
+        ready(&said, harness.deadline())?;
+    }
+    Ok(Report::new().with("ms", millis_since(start)))
+}
+
 /// A talker, and a watcher that hears it.
 fn company(harness: &Harness, ns: &str) -> Result<(Process, Process, Said)> {
     let (sender, said) = channel();

@@ -21,6 +21,8 @@ pub const ROLES: &[(&str, Role)] = &[
     ("node.silent", silent),
     ("node.ask", ask),
     ("node.crowd", crowd),
+    ("node.member", member),
+    ("node.idle", idle),
     ("node.repeat", repeat),
     ("thread.repeat", repeat_bare),
 ];
@@ -137,6 +139,74 @@ fn crowd(spec: &Spec, link: &Link) -> Result<Report> {
     Ok(usage
         .report()
         .with("ms", begin.elapsed().as_secs_f64() * 1e3))
+}
+
+/// One of `count` nodes with `topics` topics of its own each, all found by discovery. Ready when it knows all of all.
+fn member(spec: &Spec, link: &Link) -> Result<Report> {
+    let (nodes, topics) = (spec.count()?, spec.number("topics", 1)?);
+    let name = format!("n{}", std::process::id());
+    let node = node(spec, &name)?;
+    let _publishers = (0..topics)
+        .map(|topic| node.publisher(&format!("{name}/t{topic}")).build())
+        .collect::<std::result::Result<Vec<_>, _>>()?;
+    let (begin, whole) = (Instant::now(), nodes * topics);
+    while node.graph_size().announcements < whole {
+        if begin.elapsed() > PATIENCE {
+            return Err(format!("{:?} is all that it knows", node.graph_size()).into());
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    link.ready("")?;
+    link.wait_for_stop();
+    Ok(Report::new())
+}
+
+/// A hub and `count` nodes that share no topic, in one process: what goes over the loopback interface while nothing happens, headers included.
+fn idle(spec: &Spec, link: &Link) -> Result<Report> {
+    const SETTLED: Duration = Duration::from_secs(3);
+    let nodes = spec.count()?;
+    let hub = builder(spec, "hub", "tcp://127.0.0.1:0")?
+        .hub(true)
+        .build()?;
+    let address = hub.control_address().ok_or("no control port")?;
+    let address = format!("tcp://127.0.0.1:{}", address.port());
+    let mut idle = Vec::new();
+    for number in 0..nodes {
+        let node = builder(spec, &format!("n{number}"), "tcp://127.0.0.1:0")?
+            .peer(&address)
+            .build()?;
+        let publisher = node.publisher(&format!("n{number}/t")).build()?;
+        idle.push((node, publisher));
+    }
+    let begin = Instant::now();
+    let all = || {
+        idle.iter()
+            .all(|(node, _)| node.graph_size().announcements >= nodes)
+    };
+    while !all() {
+        if begin.elapsed() > PATIENCE {
+            return Err("they do not all know of each other".into());
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(SETTLED);
+    link.ready("")?;
+    let (before, began) = (loopback_octets()?, Instant::now());
+    std::thread::sleep(ticking(spec)?);
+    let octets = loopback_octets()? - before;
+    Ok(Report::new().with("bytes_s", octets as f64 / began.elapsed().as_secs_f64()))
+}
+
+/// What the loopback interface has carried, of all processes, with link headers.
+fn loopback_octets() -> Result<u64> {
+    let counters = std::fs::read_to_string("/proc/net/dev")?;
+    let line = counters
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("lo:"));
+    let received = line.and_then(|line| line.split_whitespace().next());
+    Ok(received
+        .ok_or("the system does not count what goes over lo")?
+        .parse()?)
 }
 
 fn builder(spec: &Spec, name: &str, listen: &str) -> Result<NodeBuilder> {

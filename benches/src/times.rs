@@ -54,6 +54,11 @@ pub fn times() -> Suite {
         "kill -9 of a server to the end of its ten requests (lost: not with Disconnected)",
         courses::disconnect,
     );
+    add(
+        "processes",
+        "40 processes, a node of 10 topics each, on this machine: from the first exec until each knows all of all",
+        courses::processes,
+    );
     for row in &mut suite.rows {
         (row.must, row.goal) = match row.name {
             "cold" => (Some(20.0), Some(8.0)),
@@ -100,6 +105,35 @@ pub fn crowd() -> Suite {
                 "KiB",
                 "peak_kib",
             ),
+        ],
+    }
+}
+
+/// What control links cost while nothing happens.
+pub fn idle() -> Suite {
+    let solo = |group, count: usize| Contender {
+        group,
+        label: String::new(),
+        trial: Trial::Solo(
+            Part::new("node.idle")
+                .set("ns", format!("bench-{group}"))
+                .set("count", count),
+        ),
+    };
+    let row = |name, about| Row::new(name, about, "B/s", "bytes_s", Better::Less).alone(name);
+    Suite {
+        contenders: vec![solo("idle-link", 1), solo("idle-hub", 100)],
+        rows: vec![
+            row(
+                "idle-link",
+                "a control link on which nothing happens: octets on loopback a second, both ways, with all headers",
+            )
+            .must(250.0, 250.0),
+            row(
+                "idle-hub",
+                "100 nodes without a topic in common on one hub: the same of all links together",
+            )
+            .must(20_000.0, 20_000.0),
         ],
     }
 }

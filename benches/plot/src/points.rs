@@ -12,15 +12,16 @@ use crate::Result;
 pub struct Head {
     machine: String,
     time: u64,
-    runs: usize,
-    secs: f64,
+    /// Missing where nothing was measured, but simulated.
+    runs: Option<usize>,
+    secs: Option<f64>,
 }
 
 /// One point of one engine.
 #[derive(Debug, Deserialize)]
 pub struct Point {
     sweep: String,
-    /// Octets, subscribers or topics.
+    /// Octets, subscribers, topics or nodes.
     pub x: f64,
     /// The engine.
     pub who: String,
@@ -30,6 +31,10 @@ pub struct Point {
     pub peak_mb: Option<f64>,
     pub p50_us: Option<f64>,
     pub p99_us: Option<f64>,
+    pub found_ms: Option<f64>,
+    pub links: Option<f64>,
+    pub told_kb: Option<f64>,
+    pub idle_octets: Option<f64>,
 }
 
 /// A file: its head and its points.
@@ -66,12 +71,10 @@ impl Sweep {
 impl Head {
     /// Machine, date and conditions, in a line.
     pub fn caption(&self) -> String {
-        format!(
-            "{}. {}. Medians of {} × {} s.",
-            date(self.time),
-            self.machine,
-            self.runs,
-            self.secs
-        )
+        let mut caption = format!("{}. {}.", date(self.time), self.machine);
+        if let (Some(runs), Some(secs)) = (self.runs, self.secs) {
+            caption += &format!(" Medians of {runs} × {secs} s.");
+        }
+        caption
     }
 }

@@ -46,10 +46,17 @@ const SCENARIOS: &[Scenario] = &[
 /// Sockets on a virtual network, each run from a seed.
 const SIMULATOR: &str = "simulator";
 
+/// Discovery with more and more nodes on a virtual network.
+const GROWTH: &str = "growth";
+const NODES: u32 = 2000;
+
 pub(crate) fn run(arguments: &[String]) -> Result<bool, Error> {
     let name = arguments.first().map_or("", String::as_str);
     if name == SIMULATOR {
         return simulate(Seeds::parse(arguments)?);
+    }
+    if name == GROWTH {
+        return grow(times(arguments)?.unwrap_or(NODES));
     }
     match SCENARIOS.iter().find(|scenario| scenario.name == name) {
         Some(scenario) => repeat(scenario, times(arguments)?),
@@ -75,6 +82,28 @@ fn simulate(seeds: Seeds) -> Result<bool, Error> {
         Err(Error::Failed { .. }) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Up to so many nodes; the figures are kept for `cargo xtask plot`.
+fn grow(nodes: u32) -> Result<bool, Error> {
+    println!("{GROWTH}: up to {nodes} nodes");
+    let file = root().join("target/growth.json");
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let time = since.unwrap_or_default().as_secs();
+    let head =
+        format!(r#"{{"machine":"Simulated: delays of 0.1 to 1 ms, no processor","time":{time}}}"#);
+    let made = std::fs::write(&file, head + "\n");
+    made.map_err(|error| Error::Usage(format!("{}: {error}", file.display())))?;
+    let cargo = cargo_in(&root()).args(["test", "--release", "--locked"]);
+    cargo
+        .args(["--package", "colugo-graph", "--test", "it", "growth::"])
+        .args(["--", "--nocapture"])
+        .env("COLUGO_SOAK_GROWTH", nodes.to_string())
+        .env("COLUGO_SOAK_GROWTH_FILE", &file)
+        .limit(LIMIT)
+        .run()?;
+    println!("to draw them: cargo xtask plot {}", file.display());
+    Ok(true)
 }
 
 /// Which runs of the simulator.

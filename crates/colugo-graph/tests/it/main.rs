@@ -5,6 +5,7 @@ mod directory;
 mod duplicates;
 mod fixed_peers;
 mod future;
+mod growth;
 mod hubs;
 mod joining;
 mod lateness;
