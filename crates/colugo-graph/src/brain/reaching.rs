@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::peer::{Memory, Peer};
-use super::told::{is_worth_a_link, mesh_patience};
+use super::told::{is_worth_a_link, told_patience};
 use super::{Brain, DialId, Effect, FixedId, Source, Target, back_off, is_lasting};
 use crate::{
     DialFailure, Event, FixedPeerInfo, LeaveReason, Listing, NodeId, NodeRecord, Version, limits,
@@ -195,7 +195,7 @@ impl Brain {
                 Source::Mdns if peer.addresses().iter().all(is_link_local) => GATHERING,
                 _ => Duration::ZERO,
             };
-            let patience = mesh_patience(own, peer).unwrap_or(patience);
+            let patience = told_patience(own, peer, source).unwrap_or(patience);
             peer.reach.sooner(now + patience);
             self.dial_if_due(now, node);
         }

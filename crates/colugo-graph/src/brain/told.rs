@@ -17,6 +17,9 @@ const MESH_AFTER: Duration = Duration::from_millis(500);
 /// They are spread over so long.
 const MESH_SPREAD: Duration = Duration::from_millis(500);
 
+/// A hub with much to tell says who is there first, and what they announce in messages behind: those are waited for, on a slow network too.
+const UNLISTED_AFTER: Duration = Duration::from_secs(5);
+
 /// A hub that ends may leave many nodes that are known by other ways only; they are dialled over so long.
 const UNCOVERED_SPREAD: Duration = Duration::from_secs(5);
 
@@ -126,9 +129,14 @@ impl Brain {
         };
         peer.listing_asked = None;
         peer.concerns = self.interests.meet(&listing);
-        peer.listing = Some(listing);
-        if peer.concerns && peer.life.is_none() && peer.reach.is_idle() && !peer.foreign {
-            peer.reach.sooner(now + OTHER_FIRST);
+        let is_first = peer.listing.replace(listing).is_none();
+        if peer.life.is_none() && peer.reach.is_idle() && !peer.foreign {
+            if peer.concerns {
+                peer.reach.sooner(now + OTHER_FIRST);
+            } else if is_first {
+                peer.reach
+                    .sooner(now + mesh_patience(self.config.node, node));
+            }
         }
     }
 
@@ -184,10 +192,21 @@ pub(super) fn is_worth_a_link(peer: &Peer, known: usize) -> bool {
     peer.listing.is_none() || peer.matters() || known <= limits::MESH
 }
 
-/// How long a link may wait with a node of which a hub has told, if there is no reason for it but that few are known.
-pub(super) fn mesh_patience(own: NodeId, peer: &Peer) -> Option<Duration> {
-    let idle = peer.listing.is_some() && !peer.matters();
-    idle.then(|| MESH_AFTER + spread(own, peer.about.node, MESH_SPREAD))
+/// How long a link may wait with a node of which a hub has told. None: no longer than with any other.
+pub(super) fn told_patience(own: NodeId, peer: &Peer, source: Source) -> Option<Duration> {
+    let node = peer.about.node;
+    match (&peer.listing, source) {
+        (Some(_), _) if !peer.matters() => Some(mesh_patience(own, node)),
+        (None, Source::Hub(_)) if !peer.about.hub => {
+            Some(UNLISTED_AFTER + spread(own, node, UNCOVERED_SPREAD))
+        }
+        _ => None,
+    }
+}
+
+/// The same if there is no reason for a link but that few are known.
+fn mesh_patience(own: NodeId, node: NodeId) -> Duration {
+    MESH_AFTER + spread(own, node, MESH_SPREAD)
 }
 
 /// A part of `most` that differs from pair to pair, so that not all are dialled at once.

@@ -65,6 +65,31 @@ fn a_hub_is_the_only_link_of_who_shares_no_topic() {
     }
 }
 
+/// A hub that has much to tell names all at once, and says later what they announce: nobody is dialled meanwhile.
+#[test]
+fn directories_that_take_several_messages_are_waited_for() {
+    let mut net = Net::new(0);
+    let hub = net.add_hub();
+    let hosts = crowd(&mut net, &[hub], 80);
+    let long = "t".repeat(200);
+    for host in &hosts {
+        for number in 0..50 {
+            net.publish(*host, &format!("{long}.{host}.{number}"), 5);
+        }
+    }
+    net.advance(SEC / 5);
+    let late = crowd(&mut net, &[hub], 10);
+    net.advance(20 * SEC);
+    for host in hosts.iter().chain(&late) {
+        assert_eq!(links(&net, *host, &hosts), 0, "n{host}");
+        assert_eq!(topics(&mut net, *host, hosts[7]).len(), 51);
+    }
+    let want = net.want(late[0], &format!("{long}.{}.49", hosts[3]));
+    net.until(SEC / 10, "what was told late", |net| {
+        net.finds(late[0], want, hosts[3])
+    });
+}
+
 #[test]
 fn who_shares_a_topic_is_linked_whichever_side_comes_to_want_it() {
     for seed in 0..10 {
