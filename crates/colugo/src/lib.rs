@@ -106,6 +106,7 @@
 /// What fuzz targets see: no part of the API, and not there in any build but theirs.
 #[cfg(fuzzing)]
 pub mod fuzzing {
+    pub use crate::control::outsiders_from_packets as outsiders;
     pub use crate::control::record_from_octets as record;
 }
 

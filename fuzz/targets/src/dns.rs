@@ -1,6 +1,7 @@
 //! What a node says of itself in DNS-SD, from the octets of a TXT record.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Instant;
 
 use colugo_graph::{Namespace, NodeRecord, SERVICE_TYPE, limits};
 
@@ -45,6 +46,26 @@ pub fn dns_record(data: &[u8]) {
     let addresses = addresses.iter().map(|ip| SocketAddr::new(*ip, port));
     if let Ok(record) = within(most, || NodeRecord::parse(&instance, pairs, addresses)) {
         check(&record);
+    }
+}
+
+/// Packets of DNS, each after its length in two octets, as who shows and looks for the original's records hears them: whatever they say, what is
+/// shown is bounded and can be dialled.
+pub fn dns_packets(data: &[u8]) {
+    let mut rest = data;
+    let packets = std::iter::from_fn(move || {
+        let (len, after) = rest.split_first_chunk::<2>()?;
+        let len = usize::from(u16::from_be_bytes(*len)).min(after.len());
+        let (packet, after) = after.split_at(len);
+        rest = after;
+        Some(packet)
+    });
+    // A pointer of two octets stands for a name of 255.
+    let most = (64 << 10) + 1024 * data.len();
+    let outsiders = within(most, || colugo::fuzzing::outsiders(Instant::now(), packets));
+    assert!(outsiders.len() <= limits::OUTSIDERS);
+    for outsider in outsiders {
+        assert!(outsider.endpoint.port() != 0 && outsider.endpoint.is_ipv4());
     }
 }
 

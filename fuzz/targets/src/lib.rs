@@ -25,7 +25,7 @@ mod subscriptions;
 pub use commands::commands;
 pub use connection::connection;
 pub use control::control_messages;
-pub use dns::dns_record;
+pub use dns::{dns_packets, dns_record};
 pub use frames::frames;
 pub use greeting::greeting;
 pub use handshake::{handshake_client, handshake_server};
@@ -36,7 +36,7 @@ pub use stamp::stamp;
 pub use subscriptions::subscriptions;
 
 /// All targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 12] = [
+pub const TARGETS: [(&str, fn(&[u8])); 13] = [
     ("greeting", greeting),
     ("frames", frames),
     ("metadata", metadata),
@@ -47,6 +47,7 @@ pub const TARGETS: [(&str, fn(&[u8])); 12] = [
     ("subscriptions", subscriptions),
     ("stamp", stamp),
     ("dns_record", dns_record),
+    ("dns_packets", dns_packets),
     ("control_messages", control_messages),
     ("topic_names", topic_names),
 ];

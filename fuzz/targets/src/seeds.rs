@@ -78,6 +78,14 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         "dns_record",
         b"\x01\x50v=1\0ns=lab\0name=x\0host=y\0".to_vec(),
     ));
+    let shown = original_record();
+    let asks = b"\0\0\0\0\0\x01\0\0\0\0\0\0\x07_colugo\x04_tcp\x05local\0\0\x0c\0\x01";
+    let packets = [shown.as_slice(), asks, &shown[..shown.len() / 2]];
+    let framed = packets.iter().flat_map(|packet| {
+        let len = (packet.len() as u16).to_be_bytes();
+        len.into_iter().chain(packet.iter().copied())
+    });
+    all.push(("dns_packets", framed.collect()));
     for kind in 0..8_u8 {
         let mut input = vec![1, kind];
         input.extend((0..60_u16).map(|i| (i * 7 % 11) as u8));
@@ -95,6 +103,41 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     all.push(("handshake_client", two(SocketType::Pub, SocketType::Req)));
     all.push(("handshake_server", [&[0, 0, 0][..], &spoken()].concat()));
     all
+}
+
+/// A publisher as the original shows it: PTR, SRV, TXT and A, with pointers to the names before.
+fn original_record() -> Vec<u8> {
+    let mut packet = b"\0\0\x84\0\0\0\0\x04\0\0\0\0".to_vec();
+    let service = packet.len() as u8;
+    packet.extend(b"\x07_colugo\x04_tcp\x05local\0\0\x0c\0\x01\0\0\x0e\x10");
+    let uuid = b"_00010203-0405-0607-0809-0a0b0c0d0e0f";
+    let mut instance = b"\x05_pose".to_vec();
+    instance.push(uuid.len() as u8);
+    instance.extend(uuid);
+    instance.extend([0xc0, service]);
+    packet.extend((instance.len() as u16).to_be_bytes());
+    let name = packet.len() as u8;
+    packet.extend(&instance);
+    packet.extend([0xc0, name]);
+    packet.extend(b"\0\x21\x80\x01\0\0\x0e\x10\0\x0c\0\0\0\0\x15\xb3\x03box\xc0");
+    packet.push(service + 13);
+    packet.extend([0xc0, name]);
+    let mut txt = Vec::new();
+    for pair in [
+        "topic=pose",
+        "socket_type=1",
+        "node_uuid=00010203-0405-0607-0809-0a0b0c0d0e0f",
+    ] {
+        txt.push(pair.len() as u8);
+        txt.extend(pair.as_bytes());
+    }
+    packet.extend(b"\0\x10\x80\x01\0\0\x0e\x10");
+    packet.extend((txt.len() as u16).to_be_bytes());
+    packet.extend(&txt);
+    packet.extend(b"\x03box\xc0");
+    packet.push(service + 13);
+    packet.extend(b"\0\x01\x80\x01\0\0\x0e\x10\0\x04\x0a\0\0\x02");
+    packet
 }
 
 fn two(ours: SocketType, theirs: SocketType) -> Vec<u8> {

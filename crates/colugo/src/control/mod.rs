@@ -35,6 +35,8 @@ use colugo_graph::{
 #[cfg(fuzzing)]
 pub use mdns::record_from_octets;
 use node::NodeControl;
+#[cfg(fuzzing)]
+pub use original::outsiders_from_packets;
 pub(crate) use seed::is_seed;
 use thread::ControlThread;
 

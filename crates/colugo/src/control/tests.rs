@@ -467,6 +467,23 @@ fn a_discovery_daemon_that_ends_is_started_again() {
 }
 
 #[test]
+fn an_engine_of_the_originals_records_that_panics_is_started_again() {
+    let namespace = namespace();
+    let mut config = config(&namespace, &[], true);
+    config.original = true;
+    let node = Node::with(config);
+    for _ in 0..2 {
+        node.control.0.thread.original().break_engine();
+        node.until("it has failed", |event| {
+            matches!(event, GraphEvent::DiscoveryFailed { reason } if reason.contains("original"))
+        });
+        node.until("it works again", |event| {
+            matches!(event, GraphEvent::DiscoveryRestored)
+        });
+    }
+}
+
+#[test]
 fn a_panic_in_a_callback_is_contained() {
     let config = config(&namespace(), &[], false);
     let control = Control::start(config, Arc::new(|_| panic!("told"))).unwrap();

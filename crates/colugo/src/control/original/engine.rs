@@ -87,6 +87,14 @@ pub(super) async fn run(original: Arc<Original>) {
 impl Engine {
     /// Does everything that is due.
     async fn act(&mut self, now: Instant) {
+        #[cfg(test)]
+        if self
+            .original
+            .breaks
+            .swap(false, std::sync::atomic::Ordering::Relaxed)
+        {
+            panic!("broken by a test");
+        }
         if now >= self.look_at {
             self.look_at = now + LOOK_EVERY;
             if self.ports.follow(&self.original.choice()) {

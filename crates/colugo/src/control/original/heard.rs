@@ -239,6 +239,24 @@ fn gone(entry: Entry) -> Option<Change> {
     Some(Change::Gone(shown.node, shown.kind, shown.topic))
 }
 
+/// What is shown after these packets, which came a second after each other: for a fuzz target.
+#[cfg(fuzzing)]
+pub fn outsiders_from_packets<'a>(
+    now: Instant,
+    packets: impl Iterator<Item = &'a [u8]>,
+) -> Vec<Outsider> {
+    let mut heard = Heard::default();
+    let mut now = now;
+    for packet in packets.filter_map(Packet::read) {
+        let _ = Packet::read(&packet.write());
+        let _ = heard.packet(now, &packet, true);
+        now += Duration::from_secs(1);
+        let _ = (heard.questions(now), heard.expire(now));
+        assert!(heard.next().is_none_or(|at| at > now));
+    }
+    heard.shown()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

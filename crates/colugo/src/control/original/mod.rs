@@ -12,19 +12,26 @@ mod record;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use colugo_graph::{Announcement, Kind, NodeId, Outsider};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 
+use super::GraphEvent;
 use super::choice::Choice;
 use super::node::NodeControl;
+#[cfg(fuzzing)]
+pub use heard::outsiders_from_packets;
 use heard::{Change, Heard};
 use record::OwnSocket;
 
 /// Sockets of one node that are shown.
 const SHOWN_MAX: usize = 64;
+
+/// Who sends what the engine fails at may do so again and again.
+const RESTART_AFTER: Duration = Duration::from_secs(1);
 
 pub(super) struct Original {
     runtime: Handle,
@@ -33,6 +40,30 @@ pub(super) struct Original {
     stirred: Notify,
     /// Goodbyes are out.
     said: Notify,
+    #[cfg(test)]
+    breaks: std::sync::atomic::AtomicBool,
+}
+
+/// Starts the engine, and again should it panic: a packet of somebody's may not end for good what others see of us and we of them.
+async fn keep_running(original: Arc<Original>) {
+    loop {
+        // Ends with this task.
+        let mut engine = JoinSet::new();
+        engine.spawn(engine::run(original.clone()));
+        let why = match engine.join_next().await {
+            Some(Err(error)) => error.to_string(),
+            _ => "it ended".to_owned(),
+        };
+        tracing::error!(
+            why,
+            "the original's records are not shown or read for a moment"
+        );
+        original.failed(format!("the task of the original's records ended: {why}"));
+        tokio::time::sleep(RESTART_AFTER).await;
+        for node in original.nodes() {
+            node.tell(GraphEvent::DiscoveryRestored);
+        }
+    }
 }
 
 #[derive(Default)]
@@ -84,6 +115,8 @@ impl Original {
             state: Mutex::default(),
             stirred: Notify::new(),
             said: Notify::new(),
+            #[cfg(test)]
+            breaks: Default::default(),
         }
     }
 
@@ -102,7 +135,11 @@ impl Original {
             },
         );
         if state.task.is_none() {
-            state.task = Some(self.runtime.spawn(engine::run(self.clone())).abort_handle());
+            state.task = Some(
+                self.runtime
+                    .spawn(keep_running(self.clone()))
+                    .abort_handle(),
+            );
         }
         drop(state);
         node.outsiders(known, &[]);
@@ -209,6 +246,35 @@ impl Original {
         }
     }
 
+    /// Its engine has failed: what it has heard is forgotten, and will be asked for again.
+    fn failed(&self, reason: String) {
+        let known = std::mem::take(&mut self.state().known);
+        let gone: Vec<_> = known
+            .into_iter()
+            .map(|it| (it.node, it.kind, it.topic))
+            .collect();
+        for node in self.nodes() {
+            node.tell(GraphEvent::DiscoveryFailed {
+                reason: reason.clone(),
+            });
+            node.outsiders(Vec::new(), &gone);
+        }
+    }
+
+    fn nodes(&self) -> Vec<Arc<NodeControl>> {
+        let state = self.state();
+        let members = state.members.values();
+        members.filter_map(|member| member.node.upgrade()).collect()
+    }
+
+    /// Has its engine fail the next time it does something.
+    #[cfg(test)]
+    pub(super) fn break_engine(&self) {
+        self.breaks
+            .store(true, std::sync::atomic::Ordering::Relaxed);
+        self.stirred.notify_one();
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -217,13 +283,8 @@ impl Original {
         if changes.is_empty() {
             return;
         }
-        let members: Vec<_> = {
-            let mut state = self.state();
-            state.known = heard.shown();
-            let members = state.members.values();
-            members.filter_map(|member| member.node.upgrade()).collect()
-        };
-        for node in members {
+        self.state().known = heard.shown();
+        for node in self.nodes() {
             let (mut came, mut gone) = (Vec::new(), Vec::new());
             for change in changes {
                 match change {
