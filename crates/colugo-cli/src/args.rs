@@ -94,6 +94,8 @@ pub(crate) enum ServiceCommand {
 pub(crate) enum NodeCommand {
     /// List the nodes of the namespace
     List(NodeListArgs),
+    /// Show what is known of a node, and what happened with it, step by step
+    Info(NodeInfoArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -154,6 +156,22 @@ pub(crate) struct HubArgs {
     after_help = "Examples:\n  colugo topic list\n  colugo service list --json | jq -r '.services[].name'"
 )]
 pub(crate) struct ListArgs {
+    /// How long to wait for nodes to be heard, at most
+    #[arg(long, value_name = "SECS", default_value = "1", value_parser = duration)]
+    pub(crate) wait: Duration,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit status: 0; 1 if there is no such node.\n\nExamples:\n  colugo node info camera\n  colugo node info 3fa9c1 --wait 5 --json"
+)]
+pub(crate) struct NodeInfoArgs {
+    /// Its name, or what its id begins with
+    #[arg(value_name = "NAME|ID")]
+    pub(crate) node: String,
     /// How long to wait for nodes to be heard, at most
     #[arg(long, value_name = "SECS", default_value = "1", value_parser = duration)]
     pub(crate) wait: Duration,

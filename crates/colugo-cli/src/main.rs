@@ -25,6 +25,7 @@ mod hub;
 mod interrupt;
 mod latency;
 mod msgpack;
+mod node_info;
 mod node_list;
 mod output;
 mod payload;
@@ -91,6 +92,7 @@ fn run(Args { network, command }: &Args) -> Outcome {
         Command::Service(ServiceCommand::Call(args)) => service_call::run(network, args),
         Command::Service(ServiceCommand::Serve(args)) => service_serve::run(network, args),
         Command::Node(NodeCommand::List(args)) => node_list::run(network, args),
+        Command::Node(NodeCommand::Info(args)) => node_info::run(network, args),
         Command::Doctor(args) => doctor::run(network, args),
         Command::Hub(args) => hub::run(network, args),
         Command::Config(ConfigCommand::Show(args)) => config_show::run(network, args),

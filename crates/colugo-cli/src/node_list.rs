@@ -79,7 +79,7 @@ fn table(nodes: &[&GraphNode], all: bool) -> Table {
     table
 }
 
-fn node_json(node: &GraphNode) -> serde_json::Value {
+pub(crate) fn node_json(node: &GraphNode) -> serde_json::Value {
     json!({
         "name": node.name,
         "id": node.id.to_string(),

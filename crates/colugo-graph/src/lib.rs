@@ -22,6 +22,7 @@ mod announcement;
 mod brain;
 mod event;
 mod fields;
+mod history;
 mod id;
 mod introduction;
 pub mod limits;
@@ -38,6 +39,7 @@ pub use brain::{
     Source, Target,
 };
 pub use event::{DialFailure, Event, LeaveReason, Misbehaviour};
+pub use history::{Noted, Step};
 pub use id::{InvalidNodeId, NodeId};
 pub use introduction::{Change, Introduction};
 pub use listing::Listing;

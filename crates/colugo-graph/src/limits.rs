@@ -36,6 +36,9 @@ pub const ADDRESSES: usize = 16;
 /// Octets of all TXT strings of a node record: it has to stay in one packet with SRV and addresses.
 pub const TXT_LEN: usize = 400;
 
+/// Steps that are remembered of a node.
+pub const HISTORY: usize = 24;
+
 /// Links of peers that have not said HELLO yet.
 pub const STRANGERS: usize = 256;
 

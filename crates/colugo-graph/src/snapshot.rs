@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::history::Noted;
 use crate::{Announcement, DialFailure, Kind, Namespace, NodeId, Topic};
 
 /// The graph as one node sees it at one moment.
@@ -78,6 +79,8 @@ pub struct NodeInfo {
     pub failure: Option<DialFailure>,
     /// Where it may be, as records of it say.
     pub addresses: Vec<SocketAddr>,
+    /// What happened with it, the oldest first.
+    pub history: Vec<Noted>,
 }
 
 /// A peer that was given by address.

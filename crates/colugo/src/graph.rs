@@ -59,6 +59,22 @@ pub struct GraphNode {
     pub failure: Option<DialFailure>,
     /// Where it may be, as records of it say.
     pub addresses: Vec<SocketAddr>,
+    /// What happened with it, the oldest first: the latest 24 steps, of those seen from this node.
+    pub history: Vec<NodeStep>,
+}
+
+/// One thing that happened with a node, as seen from here: it was shown, dialled, not reached, linked, matched, lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NodeStep {
+    /// What happened, for people.
+    pub what: String,
+    /// How long ago it happened first.
+    pub first: Duration,
+    /// How long ago it happened last.
+    pub last: Duration,
+    /// How often: attempts that fail alike are one step.
+    pub times: u32,
 }
 
 impl GraphNode {
@@ -76,6 +92,7 @@ impl GraphNode {
             problem: None,
             failure: None,
             addresses: Vec::new(),
+            history: Vec::new(),
         }
     }
 }

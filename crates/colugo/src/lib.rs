@@ -175,7 +175,7 @@ pub use error::{
     WaitError,
 };
 pub use event::{Event, Events};
-pub use graph::{Graph, GraphNode, GraphService, GraphTopic};
+pub use graph::{Graph, GraphNode, GraphService, GraphTopic, NodeStep};
 pub use guard::Guard;
 #[cfg(feature = "log")]
 pub use log::log_to_stderr;

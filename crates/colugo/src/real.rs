@@ -17,7 +17,7 @@ use crate::core::LateCore;
 use crate::error::{BuildError, NodeError};
 use crate::event::{Event, EventHub};
 use crate::executor::Task;
-use crate::graph::{Graph, GraphNode};
+use crate::graph::{Graph, GraphNode, NodeStep};
 use crate::settings::{Origin, Parsed, SettingsError};
 use crate::sockets;
 use crate::sync::Signal;
@@ -290,7 +290,7 @@ impl World for RealWorld {
     }
 
     fn graph(&self) -> Graph {
-        let snapshot = self.control.graph();
+        let (now, snapshot) = (Instant::now(), self.control.graph());
         let mut graph = Graph::default();
         for info in snapshot.nodes {
             let mut node = GraphNode::new(info.id, info.name, info.state);
@@ -302,6 +302,13 @@ impl World for RealWorld {
             node.problem = info.problem;
             node.failure = info.failure;
             node.addresses = info.addresses;
+            let steps = info.history.into_iter().map(|noted| NodeStep {
+                what: noted.step.to_string(),
+                first: now.saturating_duration_since(noted.first),
+                last: now.saturating_duration_since(noted.last),
+                times: noted.times,
+            });
+            node.history = steps.collect();
             graph.nodes.push(node);
         }
         let kinds = [

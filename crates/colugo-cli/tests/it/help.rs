@@ -5,7 +5,7 @@ use crate::command::Colugo;
 #[test]
 fn every_command_has_help_with_an_example() {
     let colugo = Colugo::new("help");
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 9] = [
         &["demo"],
         &["topic", "list"],
         &["topic", "echo"],
@@ -14,6 +14,7 @@ fn every_command_has_help_with_an_example() {
         &["service", "call"],
         &["service", "serve"],
         &["node", "list"],
+        &["node", "info"],
     ];
     for command in commands {
         let help = colugo.run(&[command, &["--help"]].concat()).with(0);

@@ -41,6 +41,34 @@ fn lists_show_who_is_there_and_no_longer_who_has_left() {
     let nodes = colugo.run(&["node", "list", "--json"]).with(0).json();
     assert_eq!(nodes["nodes"].as_array().map(Vec::len), Some(3));
 
+    let name = nodes["nodes"][0]["name"].as_str().unwrap_or_default();
+    let id = nodes["nodes"][0]["id"].as_str().unwrap_or_default();
+    for known_by in [name, &id[..12]] {
+        let info = colugo.run(&["node", "info", known_by, "--json"]).with(0);
+        let info = info.json();
+        let node = &info["nodes"][0];
+        assert_eq!((&node["name"], &node["id"]), (&name.into(), &id.into()));
+        let happened = node["history"].as_array().map_or(&[][..], Vec::as_slice);
+        let linked = |step: &serde_json::Value| {
+            let what = step["what"].as_str().unwrap_or_default();
+            what.starts_with("linked at tcp://") && step["times"] == 1
+        };
+        assert!(happened.iter().any(linked), "{node}");
+    }
+    let info = colugo.run(&["node", "info", name]).with(0).stdout;
+    for word in [
+        "state       alive",
+        "reached at",
+        "what happened",
+        "linked at",
+    ] {
+        assert!(info.contains(word), "{info}");
+    }
+    colugo
+        .run(&["node", "info", "nobody"])
+        .with(1)
+        .saying(&["no node \"nobody\"", name]);
+
     subscriber.signal("INT");
     assert!(subscriber.wait().success());
     publisher.signal("INT");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::interests::counterpart;
 use super::matching::Offer;
 use super::{Brain, Effect, LinkId, MatchKind};
-use crate::{Announcement, AnnouncementId, Bye, Entry, Kind, Message, Topic, WantId, limits};
+use crate::{Announcement, AnnouncementId, Bye, Entry, Kind, Message, Step, Topic, WantId, limits};
 
 /// Changes within this time travel together. The first after a quiet spell goes at once.
 const BATCH: Duration = Duration::from_millis(10);
@@ -119,6 +119,11 @@ impl Brain {
     /// or comes, and for each that goes. Nobody provides subscribers or clients, so wanting these finds nothing.
     pub fn want(&mut self, now: Instant, topic: Topic, kind: Kind) -> WantId {
         self.interests.add(now, kind, &topic);
+        for node in self.matching.providers(kind, &topic) {
+            if let Some(peer) = self.peers.get_mut(&node) {
+                peer.history.note(now, Step::Matched(kind, topic.clone()));
+            }
+        }
         self.matching.want(topic, kind)
     }
 

@@ -13,7 +13,7 @@ use super::reaching::Goal;
 use super::{Brain, LinkId, MatchKind, Origin};
 use crate::{
     AnnouncementId, Bye, DialFailure, Entry, Event, HUB, Hello, LeaveReason, Message, Misbehaviour,
-    NodeId, NodeRecord, Version, limits,
+    NodeId, NodeRecord, Step, Version, limits,
 };
 
 /// How long a peer may take to say HELLO.
@@ -256,6 +256,8 @@ impl Brain {
             peer.problem = None;
             peer.failure = None;
             peer.directory.waiting = true;
+            let dialled = ours;
+            peer.history.note(now, Step::Linked { address, dialled });
             let name = peer.about.name.clone();
             self.tell(Event::NodeJoined {
                 node,
@@ -304,6 +306,8 @@ impl Brain {
             return;
         };
         let ours = link.dialled.is_some();
+        let (address, dialled) = (link.remote, ours);
+        peer.history.note(now, Step::Linked { address, dialled });
         let was_lost = life.orphan.take().is_some_and(|orphan| orphan.way_lost);
         life.link = Some(id);
         if was_lost && life.address.ip() != link.remote.ip() {
@@ -385,7 +389,7 @@ impl Brain {
             .map(|(id, announcement)| Entry { id, announcement })
             .collect();
         self.remove_entries(node, &gone);
-        self.add_entries(node, came);
+        self.add_entries(now, node, came);
         self.tell_of(now, node);
     }
 
@@ -415,7 +419,7 @@ impl Brain {
         peer.directory.generation = to;
         self.tell_of_change(now, node, (from, to), &added, &removed);
         self.remove_entries(node, &removed);
-        self.add_entries(node, added);
+        self.add_entries(now, node, added);
     }
 
     fn remove_entries(&mut self, node: NodeId, ids: &[AnnouncementId]) {
@@ -431,7 +435,7 @@ impl Brain {
         }
     }
 
-    fn add_entries(&mut self, node: NodeId, entries: Vec<Entry>) {
+    fn add_entries(&mut self, now: Instant, node: NodeId, entries: Vec<Entry>) {
         let Some(peer) = self.peers.get_mut(&node) else {
             return;
         };
@@ -449,6 +453,10 @@ impl Brain {
                 let gone = MatchKind::Withdrawn;
                 self.matching
                     .withdraw(before.kind, &before.topic, (node, id), gone);
+            }
+            if self.matching.is_wanted(what.kind, &what.topic) {
+                let matched = Step::Matched(what.kind, what.topic.clone());
+                peer.history.note(now, matched);
             }
             self.matching
                 .offer(what.kind, &what.topic, (node, id), offer);

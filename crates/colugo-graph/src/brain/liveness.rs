@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::peer::{Link, Orphan, Stage};
 use super::reaching::Goal;
 use super::{Brain, Effect, LinkId, MatchKind};
-use crate::{Bye, DialFailure, Event, LeaveReason, Message, Misbehaviour, NodeId};
+use crate::{Bye, DialFailure, Event, LeaveReason, Message, Misbehaviour, NodeId, Step};
 
 /// Silence after which the node with the lower id probes.
 pub(super) const PROBE_AFTER: Duration = Duration::from_millis(1300);
@@ -99,11 +99,10 @@ impl Brain {
     fn tend(&mut self, now: Instant, node: NodeId) {
         let we_are_first = self.config.node < node;
         let unix_ns = self.unix_ns(now);
-        let Some((name, life)) = self
-            .peers
-            .get_mut(&node)
-            .and_then(|peer| Some((&peer.about.name, peer.life.as_mut()?)))
-        else {
+        let Some((name, history, life)) = self.peers.get_mut(&node).and_then(|peer| {
+            let life = peer.life.as_mut()?;
+            Some((&peer.about.name, &mut peer.history, life))
+        }) else {
             return;
         };
         if life.rival.as_ref().is_some_and(|rival| rival.until <= now) {
@@ -125,6 +124,7 @@ impl Brain {
         }
         if life.probed && !life.suspect && silence >= SUSPECT_AFTER {
             life.suspect = true;
+            history.note(now, Step::Suspect);
             probe = life.link;
             let event = Event::NodeSuspect {
                 node,
@@ -142,17 +142,19 @@ impl Brain {
 
     /// A node gave a sign of life on its link.
     pub(super) fn heard(&mut self, now: Instant, node: NodeId) {
-        let Some((name, life)) = self
-            .peers
-            .get_mut(&node)
-            .and_then(|peer| Some((&peer.about.name, peer.life.as_mut()?)))
-        else {
+        let Some((name, history, life)) = self.peers.get_mut(&node).and_then(|peer| {
+            let life = peer.life.as_mut()?;
+            Some((&peer.about.name, &mut peer.history, life))
+        }) else {
             return;
         };
         life.last_heard = now;
         life.probed = false;
         let recovered = std::mem::take(&mut life.suspect);
         let name = name.clone();
+        if recovered {
+            history.note(now, Step::Recovered);
+        }
         if let Some(rival) = life.rival.take() {
             self.part(rival.link, Bye::Duplicate);
         }
@@ -185,6 +187,7 @@ impl Brain {
         if let Some(rival) = life.rival.take() {
             return self.succeed(now, node, rival.link);
         }
+        peer.history.note(now, Step::LinkLost(reason));
         let patience = match reason {
             LeaveReason::Silent => ORPHAN_SILENT,
             _ => ORPHAN,
@@ -303,6 +306,7 @@ impl Brain {
         peer.round_trip = None;
         peer.clock_ahead_ns = None;
         peer.problem = Some(reason.to_string());
+        peer.history.note(now, Step::Left(reason));
         let name = peer.about.name.clone();
         let directory = std::mem::take(&mut peer.directory);
         if reason == LeaveReason::Goodbye {

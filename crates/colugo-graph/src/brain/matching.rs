@@ -48,6 +48,18 @@ impl Matching {
         want
     }
 
+    pub(super) fn is_wanted(&self, kind: Kind, topic: &Topic) -> bool {
+        let name = self.names.get(&(kind, topic.clone()));
+        name.is_some_and(|name| !name.wants.is_empty())
+    }
+
+    /// Who offers this.
+    pub(super) fn providers(&self, kind: Kind, topic: &Topic) -> Vec<NodeId> {
+        let name = self.names.get(&(kind, topic.clone()));
+        let providers = name.into_iter().flat_map(|name| name.providers.keys());
+        providers.map(|(node, _)| *node).collect()
+    }
+
     /// What it was that is wanted no longer; `None`: nothing.
     pub(super) fn unwant(&mut self, want: WantId) -> Option<(Kind, Topic)> {
         let key = self.wants.remove(&want)?;

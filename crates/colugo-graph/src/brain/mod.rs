@@ -316,6 +316,7 @@ impl Brain {
             announcements: self.own.announcements().cloned().collect(),
             problem: None,
             failure: None,
+            history: Vec::new(),
             addresses: Vec::new(),
         };
         let mut others: Vec<_> = self.peers.values().map(Peer::info).collect();

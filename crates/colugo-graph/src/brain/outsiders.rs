@@ -42,6 +42,7 @@ impl Outsiders {
             announcements,
             problem: None,
             failure: None,
+            history: Vec::new(),
             addresses: Vec::new(),
         };
         nodes.into_iter().map(info).collect()

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::liveness::{PROBE_AFTER, PROBE_AFTER_SECOND, SILENT_AFTER, SUSPECT_AFTER};
 use super::reaching::{Goal, Reach};
 use super::{FixedId, LinkId, Source};
+use crate::history::History;
 use crate::{
     Announcement, AnnouncementId, DialFailure, LeaveReason, Listing, NodeId, NodeInfo, NodeRecord,
     NodeState, limits,
@@ -63,6 +64,7 @@ pub(super) struct Peer {
     pub(super) problem: Option<String>,
     /// Why it was not reached the last time.
     pub(super) failure: Option<DialFailure>,
+    pub(super) history: History,
 }
 
 /// A node that has joined and has not left.
@@ -147,6 +149,7 @@ impl Peer {
             clock_ahead_ns: None,
             problem: None,
             failure: None,
+            history: History::default(),
         }
     }
 
@@ -225,6 +228,7 @@ impl Peer {
             problem: self.problem.clone(),
             failure: self.failure,
             addresses: self.addresses(),
+            history: self.history.to_vec(),
         }
     }
 }

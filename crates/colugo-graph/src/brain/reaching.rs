@@ -10,7 +10,8 @@ use super::peer::{Memory, Peer};
 use super::told::{is_worth_a_link, told_patience};
 use super::{Brain, DialId, Effect, FixedId, Source, Target, back_off, is_lasting};
 use crate::{
-    DialFailure, Event, FixedPeerInfo, LeaveReason, Listing, NodeId, NodeRecord, Version, limits,
+    DialFailure, Event, FixedPeerInfo, LeaveReason, Listing, NodeId, NodeRecord, Step, Version,
+    limits,
 };
 
 /// The node with the higher id waits this long for the other to dial, where both learn of each other alike.
@@ -180,6 +181,9 @@ impl Brain {
             .get(&source)
             .is_none_or(|before| before.addresses != record.addresses);
         peer.records.insert(source, record);
+        if news {
+            peer.history.note(now, Step::Shown(source));
+        }
         if let Some(listing) = listing {
             self.set_listing(now, node, listing);
         }
@@ -188,7 +192,11 @@ impl Brain {
             return;
         };
         if foreign {
-            peer.problem = Some(foreign_because(&peer.about, self.config.namespace.as_str()));
+            let why = foreign_because(&peer.about, self.config.namespace.as_str());
+            if news {
+                peer.history.note(now, Step::Foreign(why.clone()));
+            }
+            peer.problem = Some(why);
         } else if news && peer.life.is_none() && !peer.addresses().is_empty() {
             let patience = match source {
                 Source::Mdns | Source::Hub(_) if !we_are_first => COURTESY,
@@ -279,6 +287,7 @@ impl Brain {
         let Some(peer) = self.peers.get_mut(&node) else {
             return;
         };
+        peer.history.note(now, Step::NotReached(failure));
         if let Some(life) = &peer.life {
             let gone = match failure {
                 DialFailure::Refused => Some(LeaveReason::Refused),
@@ -362,6 +371,7 @@ impl Brain {
         let dial = DialId(self.next_dial);
         self.next_dial += 1;
         peer.reach.dial = Some(dial);
+        peer.history.note(now, Step::Dialled(addresses.clone()));
         self.dials.insert(
             dial,
             Dial {

@@ -6,6 +6,7 @@ mod duplicates;
 mod fixed_peers;
 mod future;
 mod growth;
+mod history;
 mod hubs;
 mod joining;
 mod lateness;
