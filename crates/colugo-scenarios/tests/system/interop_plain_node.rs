@@ -62,3 +62,11 @@ fn it_publishes_to_and_serves_our_nodes() {
         "{graph}"
     );
 }
+
+#[test]
+fn the_golden_vectors_are_what_they_say() {
+    let Some(python) = Python::find() else { return };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../conformance/check.py");
+    let output = python.script(script).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
