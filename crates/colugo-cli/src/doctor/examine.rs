@@ -24,7 +24,7 @@ pub(super) fn nodes(graph: &Graph, namespace: &str) -> Vec<Finding> {
             NodeState::Suspect => Some(
                 Finding::problem("silent", &*node.name)
                     .what("it does not answer at the moment")
-                    .because("its control link is up, and nothing came on it for more than 1.75 s")
+                    .because("its control link is up, and nothing came on it for more than 1.8 s")
                     .advise("see whether its process is stopped or its machine overloaded, and whether the cable is in"),
             ),
             _ => clock(node),

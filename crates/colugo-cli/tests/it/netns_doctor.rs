@@ -109,3 +109,35 @@ fn multicast_that_does_not_get_out_is_found() {
             .is_some_and(|about| about.starts_with("interface eth0"))
     );
 }
+
+#[test]
+fn multicast_that_does_not_come_in_is_found() {
+    let Some(lan) = Lan::new(1) else { return };
+    lan.host(0).block_multicast();
+    let found = diagnose(lan.host(0), &namespace("in"), &[], "multicast-in");
+    assert!(
+        found["about"]
+            .as_str()
+            .is_some_and(|about| about.starts_with("interface eth0"))
+    );
+}
+
+#[test]
+fn a_machine_that_is_in_order_is_called_so() {
+    let Some(lan) = Lan::new(2) else { return };
+    let namespace = namespace("order");
+    let _publisher = Program::start(&mut on(lan.host(0), &namespace, &PUBLISH));
+    wait_until("the doctor to find nothing", || {
+        let mut doctor = on(lan.host(1), &namespace, &["doctor", "--json"]);
+        let output = doctor.stdin(Stdio::null()).output().expect("it runs");
+        let seen: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let of_multicast = |finding: &Value| {
+            finding["kind"]
+                .as_str()
+                .is_some_and(|kind| kind.contains("cast") || kind.contains("5353"))
+        };
+        let findings = seen["findings"].as_array().expect("a list");
+        assert!(!findings.iter().any(of_multicast), "{seen}");
+        (seen["healthy"] == true && output.status.success()).then_some(())
+    });
+}
