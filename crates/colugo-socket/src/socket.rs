@@ -141,6 +141,22 @@ impl<K: Kind> Socket<K> {
     ///
     /// # Errors
     /// The socket is closed, or the system does not take the stream.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use colugo_socket::{PubSocket, SubSocket};
+    /// let door = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let subscriber = SubSocket::new()?;
+    /// subscriber.subscribe("")?;
+    /// subscriber.connect(door.local_addr()?)?;
+    ///
+    /// let publisher = PubSocket::new()?;
+    /// let (stream, _) = door.accept()?;
+    /// // Who shares a port among sockets sends a greeting here, and reads until READY says for whom it is.
+    /// publisher.adopt(stream, 0, b"")?;
+    /// assert!(publisher.wait_for_subscribers(1, Duration::from_secs(5)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn adopt(
         &self,
         stream: std::net::TcpStream,
@@ -173,6 +189,19 @@ impl<K: Kind> Socket<K> {
     /// [`connect`](Self::connect) with another way to the same peer: each time `endpoint` refuses, or has not answered within 0.3 s, `other` is tried as
     /// well. For peers of which a firewall lets only one port through, see [`adopt`](Self::adopt). [`disconnect`](Self::disconnect) and
     /// [`Peer::dialled`] know the connection by `endpoint`.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use colugo_socket::{PubSocket, SubSocket};
+    /// let publisher = PubSocket::new()?;
+    /// let reached = publisher.bind("tcp://127.0.0.1:0")?;
+    /// let subscriber = SubSocket::new()?;
+    /// subscriber.subscribe("")?;
+    /// // Nobody listens there.
+    /// subscriber.connect_or("tcp://127.0.0.1:1", reached)?;
+    /// assert!(publisher.wait_for_subscribers(1, Duration::from_secs(5)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn connect_or(
         &self,
         endpoint: impl ToEndpoint,

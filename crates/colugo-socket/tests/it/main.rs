@@ -8,6 +8,7 @@ mod compliance;
 mod identities;
 mod ipc;
 mod linger;
+mod one_port;
 mod pair;
 mod patterns;
 mod proxy;
