@@ -104,23 +104,9 @@ fn text_of(graph: &Graph, node: &GraphNode) -> Vec<String> {
         .collect();
     if !node.history.is_empty() {
         lines.push("what happened, as seen from here:".to_owned());
-        lines.extend(node.history.iter().map(step));
+        lines.extend(node.history.iter().map(|step| format!(" {step}")));
     }
     lines
-}
-
-fn step(step: &NodeStep) -> String {
-    let NodeStep {
-        what, first, times, ..
-    } = step;
-    let again = match times {
-        1 => String::new(),
-        times => format!(
-            " ({times} times, last {:.3} s ago)",
-            step.last.as_secs_f64()
-        ),
-    };
-    format!("{:>9.3} s ago  {what}{again}", first.as_secs_f64())
 }
 
 fn ms(time: Duration) -> String {
@@ -134,17 +120,9 @@ fn clock(ahead_ns: i64) -> String {
 }
 
 fn json_of(graph: &Graph, node: &GraphNode) -> Value {
-    let step = |step: &NodeStep| {
-        json!({
-            "what": step.what,
-            "first_ago_s": step.first.as_secs_f64(),
-            "last_ago_s": step.last.as_secs_f64(),
-            "times": step.times,
-        })
-    };
     let addresses = node.addresses.iter();
     let addresses = addresses.map(|address| format!("tcp://{address}"));
-    let history = node.history.iter().map(step);
+    let history = node.history.iter().map(step_json);
     let mut more = vec![
         ("addresses", addresses.collect::<Value>()),
         ("history", history.collect()),
@@ -155,4 +133,14 @@ fn json_of(graph: &Graph, node: &GraphNode) -> Value {
         json.extend(more.into_iter().map(|(key, value)| (key.to_owned(), value)));
     }
     json
+}
+
+/// One of what happened.
+pub(crate) fn step_json(step: &NodeStep) -> Value {
+    json!({
+        "what": step.what,
+        "first_ago_s": step.first.as_secs_f64(),
+        "last_ago_s": step.last.as_secs_f64(),
+        "times": step.times,
+    })
 }

@@ -1,5 +1,6 @@
 //! `Graph`: a snapshot of who is out there, for people and tools. Plain data; filled by discovery.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -75,6 +76,18 @@ pub struct NodeStep {
     pub last: Duration,
     /// How often: attempts that fail alike are one step.
     pub times: u32,
+}
+
+impl fmt::Display for NodeStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.first.as_secs_f64();
+        write!(f, "{seconds:>8.3} s ago  {}", self.what)?;
+        if self.times > 1 {
+            let last = self.last.as_secs_f64();
+            write!(f, " ({} times, last {last:.3} s ago)", self.times)?;
+        }
+        Ok(())
+    }
 }
 
 impl GraphNode {

@@ -23,6 +23,7 @@ pub(super) fn nodes(graph: &Graph, namespace: &str) -> Vec<Finding> {
             NodeState::Heard => unreached(node),
             NodeState::Suspect => Some(
                 Finding::problem("silent", &*node.name)
+                    .after(&node.history)
                     .what("it does not answer at the moment")
                     .because("its control link is up, and nothing came on it for more than 1.8 s")
                     .advise("see whether its process is stopped or its machine overloaded, and whether the cable is in"),
@@ -69,7 +70,7 @@ pub(super) fn elsewhere(graph: &Graph, namespace: &str) -> Vec<Finding> {
 
 fn unreached(node: &GraphNode) -> Option<Finding> {
     let tried = places(&node.addresses);
-    let finding = Finding::problem("unreachable", &*node.name);
+    let finding = Finding::problem("unreachable", &*node.name).after(&node.history);
     Some(match node.failure {
         Some(failure) => finding
             .what("discovery shows it, and it can't be reached")

@@ -1,6 +1,9 @@
 //! `Finding`: one thing that the doctor has found: what, whom it is about, why it is believed, and what to do. Knows how it is shown.
 
+use colugo::NodeStep;
 use serde_json::{Value, json};
+
+use crate::node_info::step_json;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +28,8 @@ pub(crate) struct Finding {
     pub(crate) evidence: String,
     /// What to do.
     pub(crate) advice: String,
+    /// What happened with the node that it is about.
+    pub(crate) history: Vec<NodeStep>,
 }
 
 impl Finding {
@@ -44,6 +49,7 @@ impl Finding {
             what: String::new(),
             evidence: String::new(),
             advice: String::new(),
+            history: Vec::new(),
         }
     }
 
@@ -62,17 +68,28 @@ impl Finding {
         self
     }
 
+    pub(crate) fn after(mut self, history: &[NodeStep]) -> Self {
+        self.history = history.to_vec();
+        self
+    }
+
     pub(crate) fn lines(&self) -> Vec<String> {
         let head = match self.weight {
             Weight::Problem => "problem",
             Weight::Note => "note   ",
         };
-        vec![
+        let mut lines = vec![
             String::new(),
             format!("{head}  {}: {}", self.about, self.what),
             format!("  seen     {}", self.evidence),
             format!("  to do    {}", self.advice),
-        ]
+        ];
+        let before = self.history.iter().enumerate().map(|(number, step)| {
+            let word = if number == 0 { "before" } else { "" };
+            format!("  {word:<8} {step}")
+        });
+        lines.extend(before);
+        lines
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -83,6 +100,7 @@ impl Finding {
             "what": self.what,
             "evidence": self.evidence,
             "advice": self.advice,
+            "history": self.history.iter().map(step_json).collect::<Value>(),
         })
     }
 }

@@ -96,6 +96,22 @@ fn a_firewall_that_lets_no_control_port_pass_is_found() {
             .as_str()
             .is_some_and(|advice| advice.contains("firewall"))
     );
+    let history = unreached["history"].as_array().expect("a list");
+    let happened = |word: &str| {
+        let is = |step: &Value| {
+            step["what"]
+                .as_str()
+                .is_some_and(|what| what.starts_with(word))
+        };
+        history.iter().any(is)
+    };
+    for word in [
+        "shown by multicast DNS",
+        "dialled at tcp://",
+        "not reached: ",
+    ] {
+        assert!(happened(word), "{word}: {unreached}");
+    }
 }
 
 #[test]
