@@ -67,7 +67,7 @@ fn lists_show_who_is_there_and_no_longer_who_has_left() {
     colugo
         .run(&["node", "info", "nobody"])
         .with(1)
-        .saying(&["no node \"nobody\"", name]);
+        .saying(&["no node \"nobody\"", "colugo-"]);
 
     subscriber.signal("INT");
     assert!(subscriber.wait().success());
