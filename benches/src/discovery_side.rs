@@ -127,8 +127,15 @@ fn crowd(spec: &Spec, link: &Link) -> Result<Report> {
     let usage = Usage::start();
     let begin = Instant::now();
     let _hub = builder(spec, "hub", &address)?.hub(true).build()?;
-    let whole = nodes * topics;
-    for (node, _) in &crowd {
+    know(crowd.iter().map(|(node, _)| node), nodes * topics, begin)?;
+    Ok(usage
+        .report()
+        .with("ms", begin.elapsed().as_secs_f64() * 1e3))
+}
+
+/// Waits until each of these nodes knows as many announcements.
+fn know<'a>(nodes: impl Iterator<Item = &'a Node>, whole: usize, begin: Instant) -> Result<()> {
+    for node in nodes {
         while node.graph_size().announcements < whole {
             if begin.elapsed() > PATIENCE {
                 return Err(format!("{:?} is all that one knows", node.graph_size()).into());
@@ -136,9 +143,7 @@ fn crowd(spec: &Spec, link: &Link) -> Result<Report> {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
-    Ok(usage
-        .report()
-        .with("ms", begin.elapsed().as_secs_f64() * 1e3))
+    Ok(())
 }
 
 /// One of `count` nodes with `topics` topics of its own each, all found by discovery. Ready when it knows all of all.
@@ -149,13 +154,7 @@ fn member(spec: &Spec, link: &Link) -> Result<Report> {
     let _publishers = (0..topics)
         .map(|topic| node.publisher(&format!("{name}/t{topic}")).build())
         .collect::<std::result::Result<Vec<_>, _>>()?;
-    let (begin, whole) = (Instant::now(), nodes * topics);
-    while node.graph_size().announcements < whole {
-        if begin.elapsed() > PATIENCE {
-            return Err(format!("{:?} is all that it knows", node.graph_size()).into());
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    know([&node].into_iter(), nodes * topics, Instant::now())?;
     link.ready("")?;
     link.wait_for_stop();
     Ok(Report::new())
@@ -178,17 +177,7 @@ fn idle(spec: &Spec, link: &Link) -> Result<Report> {
         let publisher = node.publisher(&format!("n{number}/t")).build()?;
         idle.push((node, publisher));
     }
-    let begin = Instant::now();
-    let all = || {
-        idle.iter()
-            .all(|(node, _)| node.graph_size().announcements >= nodes)
-    };
-    while !all() {
-        if begin.elapsed() > PATIENCE {
-            return Err("they do not all know of each other".into());
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    know(idle.iter().map(|(node, _)| node), nodes, Instant::now())?;
     std::thread::sleep(SETTLED);
     link.ready("")?;
     let (before, began) = (loopback_octets()?, Instant::now());

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::link::{Established, establish};
+use super::link::{Established, Opened, establish};
 
 /// After this the next address is tried beside the one that has not answered yet.
 const STAGGER: Duration = Duration::from_millis(150);
@@ -95,7 +95,7 @@ async fn attempt(
     let stream = TcpStream::connect(address)
         .await
         .map_err(|error| unconnected(&error))?;
-    let handshake = establish((stream, 0, Vec::new()), address, own, SocketType::Dealer).await;
+    let handshake = establish(Opened::new(stream), address, own, SocketType::Dealer).await;
     let established = handshake.map_err(|error| match error.kind() {
         io::ErrorKind::InvalidData => DialFailure::NotANode,
         _ => DialFailure::Dismissed,

@@ -15,44 +15,35 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::OnKnock;
+use super::link::Opened;
 use crate::transport::Knock;
 
 /// The most that is kept of what a caller says before it is known what it wants.
 const HEARD_MAX: usize = GREETING_LEN + MAX_HEADER_LEN + MAX_HANDSHAKE_COMMAND;
 
-/// A connection, and how far it has come.
-pub(super) struct Caller {
-    pub(super) stream: TcpStream,
-    /// Octets of the greeting that were sent.
-    pub(super) sent: usize,
-    /// All that was read.
-    pub(super) heard: Vec<u8>,
-    /// A publisher or server of this topic. `None`: a control link.
-    pub(super) wants: Option<(Kind, Topic)>,
-}
-
-/// Greets, which is the same for all, and reads until the caller has said what it wants.
-pub(super) async fn hear(mut stream: TcpStream) -> io::Result<Caller> {
+/// Greets, which is the same for all, and reads until the caller has said what it wants: a publisher or server of a topic, or, `None`, a control link.
+pub(super) async fn hear(stream: TcpStream) -> io::Result<(Opened, Option<(Kind, Topic)>)> {
+    let mut opened = Opened::new(stream);
+    let Opened {
+        stream,
+        sent,
+        heard,
+    } = &mut opened;
     stream.set_nodelay(true)?;
     let greeting = Greeting::null().encode();
     stream.write_all(&greeting).await?;
-    let mut heard = Vec::with_capacity(512);
+    *sent = greeting.len();
     let wants = loop {
-        if stream.read_buf(&mut heard).await? == 0 {
+        if stream.read_buf(heard).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        match introduction(&heard) {
+        match introduction(heard) {
             Introduction::Incomplete if heard.len() < HEARD_MAX => {}
             Introduction::Incomplete | Introduction::Other => break None,
             Introduction::Topic(kind, topic) => break Some((kind, topic)),
         }
     };
-    Ok(Caller {
-        stream,
-        sent: greeting.len(),
-        heard,
-        wants,
-    })
+    Ok((opened, wants))
 }
 
 #[derive(Debug, PartialEq, Eq)]

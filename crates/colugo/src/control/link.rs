@@ -89,13 +89,38 @@ impl LinkHandle {
     }
 }
 
-/// Does the ZMTP handshake on a new connection, on which this much of the greeting may have been `sent`, and this `heard`.
+/// A connection before its handshake, and how far it has come.
+pub(super) struct Opened {
+    pub(super) stream: TcpStream,
+    /// Octets of the greeting that were sent.
+    pub(super) sent: usize,
+    /// All that was read.
+    pub(super) heard: Vec<u8>,
+}
+
+impl Opened {
+    /// Nothing was said on it yet.
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            sent: 0,
+            heard: Vec::with_capacity(512),
+        }
+    }
+}
+
+/// Does the ZMTP handshake on a connection.
 pub(super) async fn establish(
-    (mut stream, sent, heard): (TcpStream, usize, Vec<u8>),
+    opened: Opened,
     remote: SocketAddr,
     own: NodeId,
     socket_type: SocketType,
 ) -> io::Result<Established> {
+    let Opened {
+        mut stream,
+        sent,
+        heard,
+    } = opened;
     stream.set_nodelay(true)?;
     let mut config = HandshakeConfig::new(socket_type);
     config

@@ -14,7 +14,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::door::{self, Caller};
+use super::door;
 use super::link::{Established, establish};
 use super::node::NodeControl;
 use crate::transport::Knock;
@@ -103,21 +103,15 @@ async fn meet(
     stream: TcpStream,
     remote: SocketAddr,
 ) -> io::Result<Option<Established>> {
-    let Caller {
-        stream,
-        sent,
-        heard,
-        wants,
-    } = door::hear(stream).await?;
+    let (opened, wants) = door::hear(stream).await?;
     let Some((kind, topic)) = wants else {
-        let established = establish((stream, sent, heard), remote, node.id(), SocketType::Router);
+        let established = establish(opened, remote, node.id(), SocketType::Router);
         return established.await.map(Some);
     };
-    let stream = stream.into_std()?;
     let knock = Knock {
-        stream,
-        sent,
-        heard,
+        stream: opened.stream.into_std()?,
+        sent: opened.sent,
+        heard: opened.heard,
     };
     node.knocked(kind, &topic, knock).map(|()| None)
 }
