@@ -85,9 +85,28 @@ impl From<colugo::NodeError> for Failure {
 impl From<colugo::BuildError> for Failure {
     fn from(error: colugo::BuildError) -> Self {
         let exit = match error {
+            // Only Ctrl-C closes the node of a command that is just beginning.
+            colugo::BuildError::Closed { .. } => return Self::with(Exit::Interrupted, ""),
             colugo::BuildError::Topic(_) | colugo::BuildError::Endpoint(_) => Exit::Usage,
             _ => Exit::Failed,
         };
         Self::with(exit, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ctrl_c_before_a_command_has_begun_is_no_error() {
+        let node = colugo::Node::builder("colugo-exit")
+            .network(colugo::Network::Peers)
+            .build()
+            .expect("a node");
+        node.close().wait().expect("it closes");
+        let closed = node.publisher("t").build().expect_err("it is closed");
+        let failure = Failure::from(closed);
+        assert_eq!((failure.exit(), failure.message()), (Exit::Interrupted, ""));
     }
 }
