@@ -298,6 +298,22 @@ impl Engine for Nodes {
     }
 }
 
+impl Nodes {
+    /// A publisher that is found by its topic's name.
+    pub fn named_publisher(
+        home: &Node,
+        topic: &str,
+        full: Full,
+    ) -> Result<Ours<colugo::Publisher>> {
+        let publisher = home.publisher(topic).overflow(overflow(full)).build()?;
+        Ok(Ours {
+            publisher,
+            endpoint: String::new(),
+            buffers: None,
+        })
+    }
+}
+
 impl Publisher for Ours<colugo::Publisher> {
     fn endpoint(&self) -> Result<String> {
         Ok(self.endpoint.clone())

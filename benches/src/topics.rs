@@ -3,6 +3,8 @@
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use colugo::{Network, Node, NodeBuilder};
+
 use crate::catalogue::contender;
 use crate::engine::{Engine, Full, Nodes, Publisher, Sockets, Subscriber, Zmq};
 use crate::harness::Part;
@@ -22,7 +24,7 @@ pub const ROLES: &[(&str, Role)] = &[
     ("zmq.all", subscribe::<Zmq>),
     ("socket.topics", publish::<Sockets>),
     ("socket.all", subscribe::<Sockets>),
-    ("node.topics", publish::<Nodes>),
+    ("node.topics", publish_by_name),
     ("node.all", subscribe_by_callback),
 ];
 
@@ -37,14 +39,44 @@ fn name(topic: usize) -> String {
 
 fn publish<E: Engine>(spec: &Spec, link: &Link) -> Result<Report> {
     let home = E::home()?;
-    let mut publishers = (0..spec.count()?)
+    let publishers = (0..spec.count()?)
         .map(|topic| E::publisher(&home, &name(topic), spec, Full::Waits))
         .collect::<Result<Vec<_>>>()?;
     let endpoints: Vec<_> = publishers
         .iter()
         .map(Publisher::endpoint)
         .collect::<Result<_>>()?;
-    link.ready(&endpoints.join(","))?;
+    take_turns(spec, link, publishers, &endpoints.join(","))
+}
+
+/// The publishers of a node, which are found by their topics' names.
+fn publish_by_name(spec: &Spec, link: &Link) -> Result<Report> {
+    let node = node(spec)?.listen("127.0.0.1:0").build()?;
+    let publishers = (0..spec.count()?)
+        .map(|topic| Nodes::named_publisher(&node, &name(topic), Full::Waits))
+        .collect::<Result<Vec<_>>>()?;
+    let control = node.control_address().ok_or("no control port")?;
+    take_turns(spec, link, publishers, &format!("tcp://{control}"))
+}
+
+/// As it is out of the box, or with a connection for each topic.
+fn node(spec: &Spec) -> Result<NodeBuilder> {
+    let node = Node::builder("bench").network(Network::Peers);
+    Ok(if spec.flag("own") {
+        node.share_after(usize::MAX)
+    } else {
+        node
+    })
+}
+
+/// Has each publisher say something ten times a second, in turns, once somebody who is told of `where_they_are` has subscribed to all.
+fn take_turns<P: Publisher>(
+    spec: &Spec,
+    link: &Link,
+    mut publishers: Vec<P>,
+    where_they_are: &str,
+) -> Result<Report> {
+    link.ready(where_they_are)?;
     for publisher in &publishers {
         publisher.wait_for_subscribers(1)?;
     }
@@ -123,15 +155,15 @@ fn take_time(payload: &[u8], latencies: &mut Latencies) {
 
 /// A subscriber for each, as a program has it, with callbacks that a thread of the node's runs.
 fn subscribe_by_callback(spec: &Spec, link: &Link) -> Result<Report> {
-    let node = Nodes::home()?;
+    let node = node(spec)?.peer(spec.text("addr")?).build()?;
     let (over, checked) = channel();
     let usage = Arc::new(OnceLock::new());
     let latencies = Arc::new(Mutex::new(Latencies::new()));
     let mut guards = Vec::new();
-    for (topic, address) in spec.text("addr")?.split(',').enumerate() {
+    for topic in 0..spec.count()? {
         let mut checker = Checker::new();
         let (over, usage, latencies) = (over.clone(), usage.clone(), latencies.clone());
-        let builder = node.subscriber(&name(topic)).connect(address);
+        let builder = node.subscriber(&name(topic));
         guards.push(builder.on_message(move |message| {
             usage.get_or_init(Usage::start);
             take_time(
@@ -160,6 +192,12 @@ pub fn suite() -> Suite {
     Suite {
         contenders: vec![
             contender("ours", "", part("node.topics"), part("node.all")),
+            contender(
+                "own",
+                "a connection for each topic",
+                part("node.topics").set("own", 1),
+                part("node.all").set("own", 1),
+            ),
             contender("socket", "", part("socket.topics"), part("socket.all")),
             contender(
                 "theirs",
@@ -173,6 +211,14 @@ pub fn suite() -> Suite {
                 "topics-1000",
                 "1000 topics of a node at 10 Hz, 64 B: processor time, both sides",
             ),
+            Row::new(
+                "topics-1000-own",
+                "topics-1000 with a connection for each topic",
+                "ms/s",
+                "load",
+                Better::Less,
+            )
+            .between("own", "theirs"),
             row(
                 "socket-topics-1000",
                 "topics-1000 with colugo-socket, one SUB",

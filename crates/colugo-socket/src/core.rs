@@ -30,6 +30,7 @@ use crate::spare::Spare;
 use crate::stats::{Counters, PeerStats};
 use crate::table::{SharedTable, Slot};
 use crate::tasks::Tasks;
+use crate::trunk::Trunks;
 use crate::writer::Writer;
 
 static NEXT_LINK: AtomicU64 = AtomicU64::new(1);
@@ -66,6 +67,7 @@ pub(crate) struct Core {
     pub(crate) handle: Handle,
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) inproc: Arc<Inproc>,
+    pub(crate) trunks: Arc<Trunks>,
     pub(crate) tasks: Mutex<Tasks>,
     pub(crate) closing: AtomicBool,
     /// What disconnecting had left unsent before the socket was closed.
@@ -107,6 +109,7 @@ impl Core {
             handle: runtime.handle().clone(),
             flusher: runtime.flusher().clone(),
             inproc: runtime.inproc().clone(),
+            trunks: runtime.trunks().clone(),
             tasks: Mutex::default(),
             closing: AtomicBool::new(false),
             unsent_before: AtomicU64::new(0),

@@ -21,7 +21,9 @@ pub(crate) fn deliver(core: &Core, flow: &Flow, batch: Batch) -> bool {
     match &core.sink {
         Sink::Inbox(inbox) => {
             let paused = flow.delivered(batch.messages, batch.buf.len(), inbox.limit());
-            inbox.deliver(batch);
+            if inbox.deliver(batch) {
+                core.flusher.notify_later(inbox.clone());
+            }
             #[cfg(test)]
             let paused = paused && !simulator::is_sabotaged(Sabotage::NoBackpressure);
             return paused;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use bytes::Bytes;
 use colugo_zmtp::{PeerHello, SocketType};
 
 use crate::core::Core;
@@ -108,6 +109,17 @@ impl Drop for Dialled {
     }
 }
 
+/// Where a peer is, and how else it can be reached.
+#[derive(Clone, Debug)]
+pub(crate) struct Ways {
+    /// What it is known by.
+    pub(crate) endpoint: Endpoint,
+    /// Tried where that fails or takes long.
+    pub(crate) other: Option<Endpoint>,
+    /// The address of a lane to it on a trunk to `other`, which is asked for first.
+    pub(crate) lane: Option<Bytes>,
+}
+
 /// How long an endpoint is waited for before the other way to the same peer is tried beside it.
 const HEAD_START: Duration = Duration::from_millis(300);
 
@@ -119,18 +131,14 @@ pub(crate) enum Origin {
     Accepted(Waiting, Passed),
 }
 
-pub(crate) async fn dial(
-    dialled: Dialled,
-    endpoint: Endpoint,
-    other: Option<Endpoint>,
-    stop: Arc<AtomicBool>,
-) {
+pub(crate) async fn dial(dialled: Dialled, ways: Ways, stop: Arc<AtomicBool>) {
+    let endpoint = &ways.endpoint;
     let core = &dialled.core;
     let mut backoff = Backoff::new(core.options.reconnect);
     loop {
         let began = Instant::now();
         let link = dialled.link.now();
-        match connect_either(core, &endpoint, other.as_ref()).await {
+        match reach(core, &ways).await {
             Ok(stream) => {
                 let origin = Origin::Dialled(endpoint.clone());
                 run_connection(core, &link, stream, origin, &stop).await;
@@ -168,6 +176,17 @@ async fn pause(core: &Core, pause: Duration) {
         sleep.as_mut().poll(cx)
     })
     .await;
+}
+
+/// Connects by a lane, if there is to be one, else by the endpoint or the other way.
+async fn reach(core: &Core, ways: &Ways) -> io::Result<Stream> {
+    if let (Some(other), Some(lane)) = (&ways.other, &ways.lane) {
+        match core.trunks.open(other, lane.clone()).await {
+            Ok(lane) => return Ok(Stream::Pipe(lane)),
+            Err(error) => tracing::debug!(to = %other, %error, "no lane"),
+        }
+    }
+    connect_either(core, &ways.endpoint, ways.other.as_ref()).await
 }
 
 /// Connects by the endpoint, or, where that fails or takes long, by the other way to the same peer. What is said of a failure is of the endpoint.

@@ -1,17 +1,20 @@
-//! `Flusher`: writes what was queued for many links, on the data thread, with one wake-up for all of them. Senders mark a link dirty.
+//! `Flusher`: writes what was queued for many links, and tells of what came by many, on the data thread, with one wake-up for all of them. Senders mark
+//! a link dirty.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::Sleep;
 
 use crate::clock::since_start_ns;
 use crate::gate::{WakerSlot, lock};
+use crate::inbox::Inbox;
 use crate::link::Link;
+use crate::runtime::poll_again;
 
 /// Rounds before the other tasks of the thread get their turn.
 const ROUNDS: usize = 8;
@@ -45,6 +48,8 @@ pub(crate) enum Flushed {
 #[derive(Debug, Default)]
 pub(crate) struct Flusher {
     dirty: Mutex<Vec<Arc<Link>>>,
+    /// Inboxes that something came into.
+    arrived: Mutex<Vec<Arc<Inbox>>>,
     /// Links that hold large buffers.
     warm: Mutex<Vec<Arc<Link>>>,
     /// Set from the first mark until the task has found nothing more: a sender in between need not wake it.
@@ -62,6 +67,28 @@ impl Flusher {
         if !self.awake.swap(true, Ordering::SeqCst) {
             self.task.wake();
         }
+    }
+
+    /// Has somebody told that something came into an inbox, once the other links have had their turn that something came by: who is woken by the first
+    /// message of many takes the processor from this thread, and sleeps again before the second.
+    pub(crate) fn notify_later(&self, inbox: Arc<Inbox>) {
+        lock(&self.arrived).push(inbox);
+        if !self.awake.swap(true, Ordering::SeqCst) {
+            self.task.wake();
+        }
+    }
+
+    fn notify(&self) {
+        let arrived = std::mem::take(&mut *lock(&self.arrived));
+        let mut sleepers: Vec<Waker> = Vec::new();
+        for inbox in arrived {
+            if let Some(sleeper) = inbox.notify()
+                && !sleepers.iter().any(|other| other.will_wake(&sleeper))
+            {
+                sleepers.push(sleeper);
+            }
+        }
+        sleepers.into_iter().for_each(Waker::wake);
     }
 
     /// The same for several links, with one lock and one wake-up.
@@ -149,6 +176,7 @@ impl Flusher {
                 lock(&self.warm).retain(|link| !link.cool());
             }
             for _ in 0..ROUNDS {
+                self.notify();
                 self.gather();
                 match self.flush() {
                     Flushed::Nothing => {}
@@ -156,7 +184,7 @@ impl Flusher {
                     Flushed::Part => break,
                 }
                 self.awake.store(false, Ordering::SeqCst);
-                if !lock(&self.dirty).is_empty() {
+                if !lock(&self.dirty).is_empty() || !lock(&self.arrived).is_empty() {
                     self.awake.store(true, Ordering::SeqCst);
                     continue;
                 }
@@ -167,7 +195,7 @@ impl Flusher {
                 }
                 return Poll::<()>::Pending;
             }
-            cx.waker().wake_by_ref();
+            poll_again(cx);
             Poll::Pending
         })
         .await;

@@ -51,7 +51,7 @@ const LOOKS: usize = 32;
 /// Nor for longer than this: where other threads want the processor, a look takes as long as they do.
 const LOOK_NS: u64 = 20_000;
 
-type Notify = Box<dyn Fn() + Send + Sync>;
+type Notify = Box<dyn Fn() -> Option<Waker> + Send + Sync>;
 
 #[derive(Default)]
 enum Front {
@@ -109,9 +109,9 @@ impl Inbox {
         self.limit
     }
 
-    /// Calls `notify` whenever the inbox goes from empty to not empty, on the thread that made it so, with no lock held.
-    /// Only the first call has an effect. False: there was one already.
-    pub fn set_notify(&self, notify: Box<dyn Fn() + Send + Sync>) -> bool {
+    /// Calls `notify` when the inbox has gone from empty to not empty, on the thread that made it so, with no lock held; it gives whom to wake for that,
+    /// if anybody. Who is to be woken for several inboxes is woken once. Only the first call has an effect. False: there was one already.
+    pub fn set_notify(&self, notify: Box<dyn Fn() -> Option<Waker> + Send + Sync>) -> bool {
         self.notify.set(notify).is_ok()
     }
 
@@ -126,20 +126,30 @@ impl Inbox {
         }
         state.messages += 1;
         state.octets += octets;
-        self.enqueue(state, Queued::One(message));
+        if self.enqueue(state, Queued::One(message))
+            && let Some(sleeper) = self.notify()
+        {
+            sleeper.wake();
+        }
         Ok(())
     }
 
-    /// Takes a batch, whole. The caller has accounted for it with the link's flow.
-    pub(crate) fn deliver(&self, batch: Batch) {
+    /// Takes a batch, whole. The caller has accounted for it with the link's flow. True: somebody is to be [notified](Self::notify).
+    pub(crate) fn deliver(&self, batch: Batch) -> bool {
         let state = lock(&self.state);
         if state.closed {
-            return;
+            return false;
         }
-        self.enqueue(state, Queued::Batch(batch));
+        self.enqueue(state, Queued::Batch(batch)) && self.notify.get().is_some()
     }
 
-    fn enqueue(&self, mut state: std::sync::MutexGuard<'_, State>, item: Queued) {
+    /// Tells who wants to know that there is something. Gives whom to wake.
+    pub(crate) fn notify(&self) -> Option<Waker> {
+        self.notify.get().and_then(|notify| notify())
+    }
+
+    /// Wakes who waits for it. True: there was nothing before.
+    fn enqueue(&self, mut state: std::sync::MutexGuard<'_, State>, item: Queued) -> bool {
         let was_empty = state.queue.is_empty();
         state.queue.push_back(item);
         self.waiting.store(state.queue.len(), Ordering::Release);
@@ -154,9 +164,7 @@ impl Inbox {
         for waker in wakers {
             waker.wake();
         }
-        if was_empty && let Some(notify) = self.notify.get() {
-            notify();
-        }
+        was_empty
     }
 
     /// The next message; waits for one.

@@ -394,6 +394,14 @@ impl Link {
         }
     }
 
+    /// Ready when the system has what was written to the connection.
+    pub(crate) fn poll_flushed(&self, cx: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+        match lock(&self.writer).as_ref() {
+            Some(writer) => writer.half().poll_flushed(cx),
+            None => std::task::Poll::Ready(()),
+        }
+    }
+
     /// A connection is there. True: something waits, and the caller has the writer's role.
     pub(crate) fn open(&self, writer: Writer, stamped: bool, peer: Arc<Peer>) -> bool {
         let mut place = lock(&self.writer);

@@ -1,8 +1,10 @@
-//! `Pipe`: octets between two sockets of one process, in memory, both ways, each way bounded. Behaves like a connected stream of the
-//! system: what was written before the end is read before the end. Knows neither messages nor names; `inproc` makes them.
+//! `Pipe`: octets between two places of one process, in memory, both ways, each way bounded. Behaves like a connected stream of the
+//! system: what was written before the end is read before the end. Knows neither messages nor names; `inproc` makes them between sockets,
+//! `trunk` between a socket and the connection that carries it on.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
@@ -19,19 +21,26 @@ const IDLE_CAPACITY: usize = 4 << 10;
 pub(crate) struct Pipe {
     pub(crate) read: PipeRead,
     pub(crate) write: PipeWrite,
+    /// Who is at the end of the connection that carries it on, if one does.
+    pub(crate) remote: Option<SocketAddr>,
 }
 
 /// Where the other end's octets come out. Dropping it fails the other end's writes.
 #[derive(Debug)]
-pub(crate) struct PipeRead(Arc<Lane>);
+pub(crate) struct PipeRead(Arc<Way>);
 
 /// Where octets for the other end go in. Dropping it ends what the other end reads.
 #[derive(Debug)]
-pub(crate) struct PipeWrite(Arc<Lane>);
+pub(crate) struct PipeWrite(Arc<Way>);
 
 /// One way.
 #[derive(Debug)]
-struct Lane(Mutex<State>, usize);
+struct Way {
+    state: Mutex<State>,
+    limit: usize,
+    /// What was written is out only when it was read: the reader carries it on.
+    carried: bool,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -43,6 +52,17 @@ struct State {
     writer: Option<Waker>,
 }
 
+/// What a look into a pipe found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// So many octets.
+    Seen(usize),
+    /// Nothing yet; the waker hears of more.
+    NoneNow,
+    /// Nothing, and nothing more comes.
+    NoMore,
+}
+
 impl Pipe {
     /// Two ends that are connected.
     pub(crate) fn pair() -> (Self, Self) {
@@ -51,27 +71,42 @@ impl Pipe {
 
     /// Two ends that are connected, with room for so many octets each way.
     pub(crate) fn pair_of(limit: usize) -> (Self, Self) {
-        let there = Arc::new(Lane::new(limit));
-        let back = Arc::new(Lane::new(limit));
+        Self::new_pair(limit, false)
+    }
+
+    /// The same, where one end is held by who carries on what is written to the other.
+    pub(crate) fn carried(limit: usize) -> (Self, Self) {
+        Self::new_pair(limit, true)
+    }
+
+    fn new_pair(limit: usize, carried: bool) -> (Self, Self) {
+        let there = Arc::new(Way::new(limit, carried));
+        let back = Arc::new(Way::new(limit, carried));
         let near = Self {
             read: PipeRead(back.clone()),
             write: PipeWrite(there.clone()),
+            remote: None,
         };
         let far = Self {
             read: PipeRead(there),
             write: PipeWrite(back),
+            remote: None,
         };
         (near, far)
     }
 }
 
-impl Lane {
-    fn new(limit: usize) -> Self {
-        Self(Mutex::default(), limit)
+impl Way {
+    fn new(limit: usize, carried: bool) -> Self {
+        Self {
+            state: Mutex::default(),
+            limit,
+            carried,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.0)
+        lock(&self.state)
     }
 
     /// Changes the state and wakes both ends, with no lock held.
@@ -87,7 +122,7 @@ impl Lane {
 /// Breaks one end of a pipe, as a reset does: what it has not read is gone, and what it writes goes nowhere.
 #[cfg(test)]
 #[derive(Debug)]
-pub(crate) struct Breaker([Arc<Lane>; 2]);
+pub(crate) struct Breaker([Arc<Way>; 2]);
 
 #[cfg(test)]
 impl Breaker {
@@ -151,6 +186,49 @@ impl PipeRead {
         Poll::Ready(Ok(()))
     }
 
+    /// Shows at most `most` octets beyond the first `skip`, in two pieces. They stay in the pipe until they are [consumed](Self::consume).
+    pub(crate) fn look(
+        &self,
+        cx: &Context<'_>,
+        skip: usize,
+        most: usize,
+        see: impl FnOnce([&[u8]; 2]),
+    ) -> Look {
+        let mut state = self.0.state();
+        let (front, back) = state.octets.as_slices();
+        let rest = back
+            .get(skip.saturating_sub(front.len())..)
+            .unwrap_or_default();
+        let front = front.get(skip..).unwrap_or_default();
+        let front = front.get(..most).unwrap_or(front);
+        let rest = rest.get(..most.saturating_sub(front.len())).unwrap_or(rest);
+        let seen = front.len() + rest.len();
+        if seen > 0 {
+            see([front, rest]);
+            return Look::Seen(seen);
+        }
+        if state.no_more || state.failed.is_some() {
+            return Look::NoMore;
+        }
+        remember(&mut state.reader, cx);
+        Look::NoneNow
+    }
+
+    /// Takes octets out that were looked at.
+    pub(crate) fn consume(&self, octets: usize) {
+        let mut state = self.0.state();
+        let octets = octets.min(state.octets.len());
+        state.octets.drain(..octets);
+        if state.octets.is_empty() && state.octets.capacity() > IDLE_CAPACITY {
+            state.octets = VecDeque::new();
+        }
+        let writer = state.writer.take();
+        drop(state);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+    }
+
     /// Ready when there is something to read, or the end.
     pub(crate) fn poll_read_ready(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.0.state();
@@ -181,7 +259,7 @@ impl PipeWrite {
         }
         let (mut written, mut left) = (0, 0);
         for piece in pieces {
-            let room = self.0.1.saturating_sub(state.octets.len());
+            let room = self.0.limit.saturating_sub(state.octets.len());
             let fits = piece.get(..room).unwrap_or(piece);
             state.octets.extend(fits);
             written += fits.len();
@@ -205,7 +283,7 @@ impl PipeWrite {
     pub(crate) fn poll_write_ready(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.0.state();
         let dead = state.nobody_reads || state.no_more || state.failed.is_some();
-        if dead || state.octets.len() < self.0.1 {
+        if dead || state.octets.len() < self.0.limit {
             return Poll::Ready(Ok(()));
         }
         remember(&mut state.writer, cx);
@@ -221,6 +299,30 @@ impl PipeWrite {
             Poll::Pending => Poll::Pending,
             Poll::Ready(_) => Poll::Ready(self.try_write(octets)),
         }
+    }
+
+    /// Ready when what was written is out: at once, unless it is carried on.
+    pub(crate) fn poll_flushed(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.0.state();
+        if !self.0.carried
+            || state.octets.is_empty()
+            || state.nobody_reads
+            || state.failed.is_some()
+        {
+            return Poll::Ready(());
+        }
+        remember(&mut state.writer, cx);
+        Poll::Pending
+    }
+
+    /// Octets that were not read yet; while there are any, the waker hears of the next read.
+    pub(crate) fn unread(&self, cx: &Context<'_>) -> usize {
+        let mut state = self.0.state();
+        let unread = state.octets.len();
+        if unread > 0 {
+            remember(&mut state.writer, cx);
+        }
+        unread
     }
 
     /// Nothing more comes; what was written is still read.

@@ -1,8 +1,11 @@
 //! The data thread of the process: one thread with a tokio runtime that no API shows, started with the first socket and ended with the last.
 
 use std::cell::Cell;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, Weak};
+use std::task::Context;
 use std::thread;
 use std::time::Instant;
 
@@ -15,9 +18,19 @@ use crate::gate::lock;
 use crate::inproc::Inproc;
 use crate::options::DROP_WAIT;
 use crate::spare::Spare;
+use crate::trunk::Trunks;
 
 thread_local! {
     static ON_DATA_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Turns of tasks between two looks for what the system has to say, while there are tasks to be run.
+const EVENT_INTERVAL: u32 = 16;
+
+/// Has the caller's task polled again, once the others that are ready have been, and what the system has to say was heard.
+pub(crate) fn poll_again(cx: &mut Context<'_>) {
+    let poll = pin!(tokio::task::yield_now()).poll(cx);
+    debug_assert!(poll.is_pending());
 }
 
 /// Whether the caller runs inside an inline callback, where waiting for the network would never end.
@@ -35,6 +48,7 @@ pub(crate) struct Runtime {
     flusher: Arc<Flusher>,
     inproc: Arc<Inproc>,
     spare: Arc<Spare>,
+    trunks: Arc<Trunks>,
     stop: Option<oneshot::Sender<()>>,
     ended: Mutex<mpsc::Receiver<()>>,
 }
@@ -55,12 +69,23 @@ impl Runtime {
         Ok(runtime)
     }
 
+    /// Where tasks of the running data thread are started, and its trunks. None: there is no socket in this process.
+    pub(crate) fn running() -> Option<(Handle, Arc<Trunks>)> {
+        let running = lock(&RUNNING);
+        let runtime = running.1.upgrade()?;
+        let found = (runtime.handle.clone(), runtime.trunks.clone());
+        drop(running);
+        runtime.release(Instant::now() + DROP_WAIT);
+        Some(found)
+    }
+
     fn start() -> std::io::Result<Self> {
         let (stop, stopped) = oneshot::channel::<()>();
         let (started, start) = mpsc::sync_channel(1);
         let (end, ended) = mpsc::sync_channel(1);
         let flusher = Arc::new(Flusher::default());
-        let for_thread = flusher.clone();
+        let trunks = Arc::new(Trunks::default());
+        let for_thread = (flusher.clone(), trunks.clone());
         // The runtime is made and dropped on its own thread: dropping one inside another runtime panics.
         thread::Builder::new()
             .name("colugo-data".into())
@@ -69,8 +94,9 @@ impl Runtime {
                 let built = spare_descriptors().and_then(|()| {
                     tokio::runtime::Builder::new_current_thread()
                         .enable_all()
-                        // A task that stays awake is to see what arrived after two looks, not after tokio's 61.
-                        .event_interval(2)
+                        // What the system has to say is heard after each turn of a task that stays awake or has more to do (`poll_again`), and
+                        // after so many turns of others; a look costs as much as three of them.
+                        .event_interval(EVENT_INTERVAL)
                         // Nor is one that another thread has woken to wait while a flood keeps its own task going: tokio's 31 turns
                         // of 256 KiB would be a long time.
                         .global_queue_interval(2)
@@ -79,8 +105,10 @@ impl Runtime {
                 match built {
                     Ok(runtime) => {
                         let _ = started.send(Ok(runtime.handle().clone()));
-                        runtime.spawn(for_thread.run());
+                        let (flusher, trunks) = for_thread;
+                        runtime.spawn(flusher.run());
                         let _ = runtime.block_on(stopped);
+                        runtime.block_on(trunks.leave());
                         runtime.shutdown_background();
                     }
                     Err(error) => {
@@ -97,6 +125,7 @@ impl Runtime {
             flusher,
             inproc: Arc::default(),
             spare: Arc::new(Spare::new()),
+            trunks,
             stop: Some(stop),
             ended: Mutex::new(ended),
         })
@@ -131,6 +160,11 @@ impl Runtime {
         &self.spare
     }
 
+    /// The trunks that sockets have dialled.
+    pub(crate) fn trunks(&self) -> &Arc<Trunks> {
+        &self.trunks
+    }
+
     /// The names at which the sockets of this process listen for each other.
     pub(crate) fn inproc(&self) -> &Arc<Inproc> {
         &self.inproc
@@ -148,6 +182,7 @@ impl Runtime {
             flusher,
             inproc: Arc::default(),
             spare: Arc::new(Spare::none()),
+            trunks: Arc::default(),
             stop: None,
             ended: Mutex::new(mpsc::channel().1),
         })

@@ -23,6 +23,7 @@ use crate::options::{LEAVE_WAIT, MIN_INTERVAL, SLOW_FOR};
 use crate::parser::{OWN_BUFFER, Parser};
 use crate::peer::Peer;
 use crate::pulse::{Act, Pulse};
+use crate::runtime::poll_again;
 use crate::stream::ReadHalf;
 
 /// Smallest and largest read. A read that fills its buffer doubles the next one.
@@ -204,7 +205,7 @@ impl Session {
                 self.core.flusher.mark(self.link.clone());
             }
         }
-        if self.closing && self.link.is_drained() {
+        if self.closing && self.link.is_drained() && self.link.poll_flushed(cx).is_ready() {
             return Poll::Ready(DownReason::Local);
         }
         let read = self.poll_read(cx);
@@ -263,7 +264,7 @@ impl Session {
                 break;
             }
         }
-        cx.waker().wake_by_ref();
+        poll_again(cx);
         Poll::Pending
     }
 
@@ -310,7 +311,7 @@ impl Session {
         };
         if since_start_ns() < until {
             std::thread::yield_now();
-            cx.waker().wake_by_ref();
+            poll_again(cx);
         } else {
             self.awake = Awake::No;
         }
@@ -327,7 +328,7 @@ impl Session {
 
     fn poll_cooling(&mut self, cx: &mut Context<'_>) {
         if let Some((sleep, then)) = &mut self.cooling
-            && sleep.as_mut().poll(cx).is_ready()
+            && is_over(sleep, cx)
         {
             if *then == self.read_total {
                 self.parser.cool();
@@ -369,7 +370,7 @@ impl Session {
     fn poll_pulse(&mut self, cx: &mut Context<'_>) -> Option<Duration> {
         loop {
             if let Some(due) = &mut self.pulse_due
-                && due.as_mut().poll(cx).is_ready()
+                && is_over(due, cx)
             {
                 if let Act::Close(silent) = self.look_at_pulse() {
                     self.core.counters.silent.fetch_add(1, Ordering::Relaxed);
@@ -389,6 +390,9 @@ impl Session {
             match &mut self.pulse_due {
                 Some(due) => due.as_mut().reset(next),
                 None => self.pulse_due = Some(Box::pin(tokio::time::sleep_until(next))),
+            }
+            if let Some(due) = &mut self.pulse_due {
+                let _ = due.as_mut().poll(cx);
             }
         }
     }
@@ -493,6 +497,11 @@ impl Session {
         self.link.count_received(batch.messages, octets);
         self.paused = deliver(&self.core, &self.flow, batch);
     }
+}
+
+/// Whether a time has come of which the task is to be woken, and was told when it was set. Less work than to ask for that again at each turn.
+fn is_over(due: &mut Pin<Box<Sleep>>, cx: &mut Context<'_>) -> bool {
+    due.is_elapsed() && due.as_mut().poll(cx).is_ready()
 }
 
 impl Drop for Session {

@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use crate::builder::Builder;
 use crate::core::{Core, Sink};
-use crate::dial::{Dialled, dial};
+use crate::dial::{Dialled, Ways, dial};
 use crate::endpoint::{Endpoint, ToEndpoint};
 use crate::error::{BindError, BuildError, ConnectError, RecvError, SendError, SubscribeError};
 use crate::event::SocketEvent;
@@ -22,12 +24,13 @@ use crate::kind::{
 };
 use crate::listen::{self, Listener, Listening};
 use crate::message::{LinkId, Message, Outgoing};
-use crate::options::DROP_WAIT;
+use crate::options::{DROP_WAIT, LANE_ADDRESS};
 use crate::peer::Peer;
 use crate::request::Turns;
 use crate::runtime::{Runtime, on_data_thread};
 use crate::stats::{PeerStats, Sent, Stats};
 use crate::stream::Stream;
+use crate::trunk::Lane;
 
 /// A ZeroMQ socket of kind `K`. All methods take `&self`; share it between threads by reference or `Arc`.
 ///
@@ -183,7 +186,7 @@ impl<K: Kind> Socket<K> {
     /// Dials, now and again until [`disconnect`](Self::disconnect): the peer need not be there yet. Returns at once; a second call for
     /// the same endpoint changes nothing.
     pub fn connect(&self, endpoint: impl ToEndpoint) -> Result<(), ConnectError> {
-        self.dial(endpoint.to_endpoint()?, None)
+        self.dial(endpoint.to_endpoint()?, None, None)
     }
 
     /// [`connect`](Self::connect) with another way to the same peer: each time `endpoint` refuses, or has not answered within 0.3 s, `other` is tried as
@@ -207,17 +210,73 @@ impl<K: Kind> Socket<K> {
         endpoint: impl ToEndpoint,
         other: impl ToEndpoint,
     ) -> Result<(), ConnectError> {
-        let other = other.to_endpoint()?.dialable();
-        if other.is_wildcard() {
-            return Err(ConnectError::PortZero(other.to_string()));
-        }
-        self.dial(endpoint.to_endpoint()?, Some(other))
+        self.dial(endpoint.to_endpoint()?, Some(other.to_endpoint()?), None)
     }
 
-    fn dial(&self, endpoint: Endpoint, other: Option<Endpoint>) -> Result<(), ConnectError> {
+    /// [`connect_or`](Self::connect_or), but by a lane of the trunk to `other` where there are trunks: a connection that all sockets of this process
+    /// share which dial so. It is dialled with the first of them, and ends a while after the last. `address` says there, see [`Trunk::adopt`](crate::Trunk::adopt), what
+    /// the lane is to; at most 512 octets.
+    ///
+    /// ```
+    /// # use std::io::Read;
+    /// # use std::time::Duration;
+    /// # use colugo_socket::{PubSocket, SubSocket, Trunk};
+    /// let door = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let subscriber = SubSocket::new()?;
+    /// subscriber.subscribe("")?;
+    /// subscriber.connect_sharing("tcp://127.0.0.1:1", door.local_addr()?, "poses")?;
+    ///
+    /// let publisher = std::sync::Arc::new(PubSocket::new()?);
+    /// let (stream, _) = door.accept()?;
+    /// let poses = publisher.clone();
+    /// // Who shares the port with others first reads until READY says that this is to be a trunk.
+    /// let trunk = Trunk::adopt(stream, 0, b"", move |address, lane| {
+    ///     address == b"poses" && poses.take_lane(lane).is_ok()
+    /// })?;
+    /// assert!(publisher.wait_for_subscribers(1, Duration::from_secs(5)));
+    /// # drop(trunk);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn connect_sharing(
+        &self,
+        endpoint: impl ToEndpoint,
+        other: impl ToEndpoint,
+        address: impl Into<Bytes>,
+    ) -> Result<(), ConnectError> {
+        let address = address.into();
+        let other = Some(other.to_endpoint()?);
+        let lane = Some(address).filter(|address| address.len() <= LANE_ADDRESS);
+        self.dial(endpoint.to_endpoint()?, other, lane)
+    }
+
+    /// Takes in a lane of a trunk that was accepted. From here on it is like a connection that was accepted here.
+    ///
+    /// # Errors
+    /// The socket is closed.
+    pub fn take_lane(&self, lane: Lane) -> std::io::Result<()> {
+        if self.core.is_closing() {
+            return Err(std::io::ErrorKind::NotConnected.into());
+        }
+        let (core, guard) = (self.core.clone(), self.core.guard());
+        self.core.handle.spawn(async move {
+            listen::take(&core, Stream::Pipe(lane.0), Passed::default());
+            drop(guard);
+        });
+        Ok(())
+    }
+
+    fn dial(
+        &self,
+        endpoint: Endpoint,
+        other: Option<Endpoint>,
+        lane: Option<Bytes>,
+    ) -> Result<(), ConnectError> {
         let endpoint = endpoint.dialable();
-        if endpoint.is_wildcard() {
-            return Err(ConnectError::PortZero(endpoint.to_string()));
+        let other = other.map(|other| other.dialable());
+        for endpoint in [Some(&endpoint), other.as_ref()].into_iter().flatten() {
+            if endpoint.is_wildcard() {
+                return Err(ConnectError::PortZero(endpoint.to_string()));
+            }
         }
         if self.core.is_closing() {
             return Err(ConnectError::Closed);
@@ -228,7 +287,12 @@ impl<K: Kind> Socket<K> {
         let stop = Arc::new(AtomicBool::new(false));
         let dialled = Dialled::new(&self.core);
         let link = dialled.link();
-        let task = dial(dialled, endpoint.clone(), other, stop.clone());
+        let ways = Ways {
+            endpoint: endpoint.clone(),
+            other,
+            lane,
+        };
+        let task = dial(dialled, ways, stop.clone());
         let task = self.core.handle.spawn(task);
         self.core
             .add_dialer(endpoint, link, stop, task.abort_handle());

@@ -48,7 +48,7 @@ impl Stream {
             Self::Tcp(stream) => stream.peer_addr().ok(),
             #[cfg(unix)]
             Self::Unix(_) => None,
-            Self::Pipe(_) => None,
+            Self::Pipe(pipe) => pipe.remote,
         }
     }
 
@@ -104,6 +104,16 @@ impl WriteHalf {
             #[cfg(unix)]
             Self::Unix(half) => half.try_write_vectored(pieces),
             Self::Pipe(half) => half.try_write_vectored(pieces),
+        }
+    }
+
+    /// Ready when the system has what was written, or will never have it.
+    pub(crate) fn poll_flushed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Tcp(_) => Poll::Ready(()),
+            #[cfg(unix)]
+            Self::Unix(_) => Poll::Ready(()),
+            Self::Pipe(half) => half.poll_flushed(cx),
         }
     }
 

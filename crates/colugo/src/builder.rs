@@ -114,6 +114,17 @@ impl NodeBuilder {
         self
     }
 
+    /// How many topics and services of one other node are dialled each by a connection of its own, before more of them share one, in both directions.
+    /// Default 16; `usize::MAX`: none ever share.
+    ///
+    /// A shared connection costs far less where there are many topics that each say little: file descriptors, system calls, time until all are
+    /// connected. What is said on one of its topics holds up no other, but its messages are copied once more on each side, and wait for the data
+    /// thread.
+    pub fn share_after(mut self, links: usize) -> Self {
+        self.set.push(("share_after", links.to_string()));
+        self
+    }
+
     /// Uses topic `to` wherever the program says `from`. May be called several times.
     pub fn remap(mut self, from: &str, to: &str) -> Self {
         self.remap.push(format!("{from}={to}"));

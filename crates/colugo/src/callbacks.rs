@@ -93,11 +93,7 @@ impl<T: Send + 'static> Work for OnMessage<T> {
 /// Schedules `task` whenever something comes into `inbox`, and once for what is there.
 pub(crate) fn notify_task(inbox: &Inbox, task: &Arc<Task>) {
     let weak = Arc::downgrade(task);
-    inbox.set_notify(Box::new(move || {
-        if let Some(task) = weak.upgrade() {
-            task.schedule();
-        }
-    }));
+    inbox.set_notify(Box::new(move || weak.upgrade()?.enqueue()));
     task.schedule();
 }
 

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use crate::event::{Event, EventHub};
@@ -53,12 +54,18 @@ impl Task {
 
     /// There may be something to do.
     pub(crate) fn schedule(self: &Arc<Self>) {
+        if let Some(sleeper) = self.enqueue() {
+            sleeper.wake();
+        }
+    }
+
+    /// The same; gives the thread to be woken for it, if one is.
+    #[must_use]
+    pub(crate) fn enqueue(self: &Arc<Self>) -> Option<Waker> {
         if self.queued.swap(true, Ordering::AcqRel) {
-            return;
+            return None;
         }
-        if let Some(executor) = self.executor.upgrade() {
-            executor.push(self.clone());
-        }
+        self.executor.upgrade()?.push(self.clone())
     }
 
     /// Calls `schedule` at a time.
@@ -182,17 +189,15 @@ impl Executor {
         Arc::as_ptr(self) as usize
     }
 
-    fn push(self: &Arc<Self>, task: Arc<Task>) {
-        let Some(task) = self.world.run_task(task) else {
-            return;
-        };
+    fn push(self: &Arc<Self>, task: Arc<Task>) -> Option<Waker> {
+        let task = self.world.run_task(task)?;
         let now = self.world.now();
         let mut state = lock(&self.state);
         if state.closed {
-            return;
+            return None;
         }
         state.ready.push_back((task, now));
-        self.wake(state, now);
+        self.sleeper(state, now)
     }
 
     fn push_at(self: &Arc<Self>, due: Instant, task: &Arc<Task>) {
@@ -205,21 +210,26 @@ impl Executor {
             return;
         }
         state.agenda.push(due, weak);
-        self.wake(state, due);
+        if let Some(sleeper) = self.sleeper(state, due) {
+            sleeper.wake();
+        }
     }
 
-    /// Wakes the thread that runs callbacks, or has someone look later whether there is one.
-    fn wake(self: &Arc<Self>, mut state: std::sync::MutexGuard<'_, State>, since: Instant) {
+    /// The thread that runs callbacks, if it sleeps and nobody is about to wake it. If there is none, has someone look later whether there is.
+    fn sleeper(
+        self: &Arc<Self>,
+        mut state: std::sync::MutexGuard<'_, State>,
+        since: Instant,
+    ) -> Option<Waker> {
         if state.running {
-            let idle = state.idle;
-            drop(state);
-            if idle {
-                self.wake.notify_all();
-            }
-        } else if !std::mem::replace(&mut state.watched, true) {
+            let idle = std::mem::take(&mut state.idle);
+            return idle.then(|| self.clone().into());
+        }
+        if !std::mem::replace(&mut state.watched, true) {
             drop(state);
             self.watch(since + STARVED_AFTER);
         }
+        None
     }
 
     fn watch(self: &Arc<Self>, due: Instant) {
@@ -254,7 +264,8 @@ impl Executor {
         state.stop = false;
         if !state.ready.is_empty() {
             let now = self.world.now();
-            self.wake(state, now);
+            let nobody = self.sleeper(state, now);
+            debug_assert!(nobody.is_none(), "it is this thread");
         }
         ended
     }
@@ -380,6 +391,13 @@ impl Executor {
         let starved = starved.into_iter().map(|(task, _)| task.clone()).collect();
         state.watched = again.is_some();
         (starved, again.map(|since| since + STARVED_AFTER))
+    }
+}
+
+/// Wakes the thread that runs callbacks.
+impl Wake for Executor {
+    fn wake(self: Arc<Self>) {
+        self.wake.notify_all();
     }
 }
 

@@ -143,6 +143,7 @@ mod responder;
 mod schedule;
 mod serving;
 mod settings;
+mod sharing;
 #[cfg(feature = "signals")]
 mod signals;
 mod sockets;

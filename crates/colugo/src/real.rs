@@ -19,6 +19,7 @@ use crate::event::{Event, EventHub};
 use crate::executor::Task;
 use crate::graph::{Graph, GraphNode, NodeStep};
 use crate::settings::{Origin, Parsed, SettingsError};
+use crate::sharing::Sharing;
 use crate::sockets;
 use crate::sync::Signal;
 use crate::timers::{Timed, Timers};
@@ -33,6 +34,7 @@ pub(crate) struct RealWorld {
     refused: AtomicU64,
     events: Arc<EventHub>,
     network: Network,
+    sharing: Arc<Sharing>,
 }
 
 /// Given where an announcement was refused: withdrawing it does nothing.
@@ -85,6 +87,7 @@ impl RealWorld {
             refused: AtomicU64::new(0),
             events,
             network,
+            sharing: Arc::new(Sharing::new(parsed.share_after)),
         })
     }
 }
@@ -209,7 +212,7 @@ impl World for RealWorld {
     fn advance(&self, _: Duration) {}
 
     fn open(&self, spec: SocketSpec) -> Result<Arc<dyn DataSocket>, BuildError> {
-        sockets::open(self.id, spec)
+        sockets::open(self.id, &self.sharing, spec)
     }
 
     fn listen_host(&self) -> &'static str {

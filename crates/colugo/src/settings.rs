@@ -92,7 +92,7 @@ pub enum SettingsError {
 }
 
 /// The keys and their environment variables, in the order they are shown.
-const KEYS: [(&str, &str); 10] = [
+const KEYS: [(&str, &str); 11] = [
     ("namespace", "COLUGO_NAMESPACE"),
     ("peers", "COLUGO_PEERS"),
     ("listen", "COLUGO_LISTEN"),
@@ -101,11 +101,14 @@ const KEYS: [(&str, &str); 10] = [
     ("interfaces", "COLUGO_INTERFACES"),
     ("advertise", "COLUGO_ADVERTISE"),
     ("ports", "COLUGO_PORTS"),
+    ("share_after", "COLUGO_SHARE_AFTER"),
     ("remap", "COLUGO_REMAP"),
     ("log", "COLUGO_LOG"),
 ];
 const CONFIG_VARIABLE: &str = "COLUGO_CONFIG";
 const DEFAULT_LOG: &str = "warn";
+/// Few enough that a robot's images and commands have connections of their own, whatever the order in which they are found.
+const SHARE_AFTER: usize = 16;
 
 /// All settings in effect, as text with their origin. The typed ones are read once, by [`Settings::parse`].
 #[derive(Clone, Debug)]
@@ -124,6 +127,8 @@ pub(crate) struct Parsed {
     pub(crate) interfaces: Vec<String>,
     pub(crate) advertise: Vec<String>,
     pub(crate) ports: Option<RangeInclusive<u16>>,
+    /// None: each link has a connection of its own.
+    pub(crate) share_after: Option<usize>,
     pub(crate) remap: Vec<(String, String)>,
 }
 
@@ -256,6 +261,7 @@ impl Settings {
             let text = match &value {
                 toml::Value::String(text) => Some(text.clone()),
                 toml::Value::Boolean(yes) => Some(yes.to_string()),
+                toml::Value::Integer(number) if *key == "share_after" => Some(number.to_string()),
                 toml::Value::Array(items) => items
                     .iter()
                     .map(|item| item.as_str().map(str::to_owned))
@@ -265,7 +271,8 @@ impl Settings {
             };
             let origin = Origin::File(file.into());
             let Some(text) = text else {
-                let reason = "a string, true or false, or a list of strings is expected".to_owned();
+                let reason = "a string, a number, true or false, or a list of strings is expected"
+                    .to_owned();
                 return Err(SettingsError::Value {
                     key,
                     value: format!("{value:?}"),
@@ -315,6 +322,7 @@ impl Settings {
             interfaces: self.list("interfaces", |i| Ok::<_, String>(i.to_owned()))?,
             advertise: self.list("advertise", |a| Ok::<_, String>(a.to_owned()))?,
             ports: self.one("ports", port_range)?,
+            share_after: self.one("share_after", share_after)?.flatten(),
             remap: self.list("remap", remap_pair)?,
         })
     }
@@ -385,6 +393,7 @@ fn default_of(key: &str) -> String {
         "namespace" => Namespace::default().to_string(),
         "hub" => false.to_string(),
         "original" => OriginalRecords::Auto.to_string(),
+        "share_after" => SHARE_AFTER.to_string(),
         "log" => DEFAULT_LOG.to_owned(),
         _ => String::new(),
     }
@@ -432,6 +441,17 @@ fn yes_or_no(text: &str) -> Result<bool, &'static str> {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
         _ => Err("true or false is expected"),
+    }
+}
+
+/// A number of links, or `off`.
+fn share_after(text: &str) -> Result<Option<usize>, String> {
+    match text {
+        "off" => Ok(None),
+        number => number
+            .parse()
+            .map(Some)
+            .map_err(|_| "a number of links or off is expected, for example 16".to_owned()),
     }
 }
 
@@ -483,11 +503,13 @@ mod tests {
             "COLUGO_LISTEN" => Some("*:4747".into()),
             "COLUGO_PORTS" => Some("20000-20010".into()),
             "COLUGO_REMAP" => Some("a=b, c.d=e".into()),
+            "COLUGO_SHARE_AFTER" => Some("3".into()),
             _ => None,
         })?;
         let parsed = settings.parse()?;
         assert_eq!(parsed.listen, "0.0.0.0:4747".parse().ok());
         assert_eq!(parsed.ports, Some(20000..=20010));
+        assert_eq!(parsed.share_after, Some(3));
         assert_eq!(
             parsed.remap,
             [
@@ -495,6 +517,23 @@ mod tests {
                 ("c.d".to_owned(), "e".to_owned())
             ]
         );
+        Ok(())
+    }
+
+    #[test]
+    fn links_share_a_connection_after_so_many_or_never() -> Result<(), SettingsError> {
+        assert_eq!(Settings::defaults().parse()?.share_after, Some(SHARE_AFTER));
+        for (text, after) in [("0", Some(0)), ("'off'", None), ("'7'", Some(7))] {
+            let parsed = file(&format!("share_after = {text}"))?.parse()?;
+            assert_eq!(parsed.share_after, after);
+        }
+        for wrong in ["-1", "'few'"] {
+            let refused = file(&format!("share_after = {wrong}"))?.parse();
+            assert!(
+                matches!(refused, Err(SettingsError::Value { .. })),
+                "{wrong}"
+            );
+        }
         Ok(())
     }
 

@@ -8,14 +8,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use colugo_graph::NodeId;
+use colugo_graph::{Kind, NodeId};
 use colugo_socket::{
     BindError, Builder, ConnectError, DownReason, Handler, LinkId, MessageRef, Outgoing, Overflow,
     Peer as RawPeer, SendError, Socket, SocketEvent, kind,
 };
 
+use crate::control::lane_address;
 use crate::error::BuildError;
 use crate::peer::Peer;
+use crate::sharing::{Share, Sharing};
 use crate::stats::Stats;
 use crate::transport::{
     DataSocket, Knock, LinkObserver, Packed, Receive, Receiver, Role, SocketSpec, Trouble,
@@ -25,18 +27,28 @@ const NODE: &str = "X-Colugo-Node";
 const TOPIC: &str = "X-Colugo-Topic";
 
 /// Makes a socket.
-pub(crate) fn open(id: NodeId, spec: SocketSpec) -> Result<Arc<dyn DataSocket>, BuildError> {
+pub(crate) fn open(
+    id: NodeId,
+    sharing: &Arc<Sharing>,
+    spec: SocketSpec,
+) -> Result<Arc<dyn DataSocket>, BuildError> {
     let blocks = matches!(spec.overflow, Some(Overflow::Block(_)));
+    let provides = if spec.role == Role::Dealer {
+        Kind::Server
+    } else {
+        Kind::Publisher
+    };
+    let share = Share::new(sharing.clone(), lane_address(provides, &spec.topic));
     Ok(match spec.role {
-        Role::Pub => Arc::new(Open(configure::<kind::Pub>(id, spec).build()?, blocks)),
+        Role::Pub => Open::new(configure::<kind::Pub>(id, spec).build()?, share, blocks),
         Role::Sub => {
             let prefix = spec.prefix.clone();
             let socket = configure::<kind::Sub>(id, spec).build()?;
             socket.subscribe(prefix)?;
-            Arc::new(Open(socket, blocks))
+            Open::new(socket, share, blocks)
         }
-        Role::Dealer => Arc::new(Open(configure::<kind::Dealer>(id, spec).build()?, blocks)),
-        Role::Router => Arc::new(Open(configure::<kind::Router>(id, spec).build()?, blocks)),
+        Role::Dealer => Open::new(configure::<kind::Dealer>(id, spec).build()?, share, blocks),
+        Role::Router => Open::new(configure::<kind::Router>(id, spec).build()?, share, blocks),
     })
 }
 
@@ -148,25 +160,38 @@ impl Handler for Inline {
     }
 }
 
-/// A socket as handles see it, and whether its senders wait for room.
-struct Open<K: kind::Kind>(Socket<K>, bool);
+/// A socket as handles see it.
+struct Open<K: kind::Kind> {
+    socket: Socket<K>,
+    share: Share,
+    /// Its senders wait for room.
+    blocks: bool,
+}
 
 impl<K: kind::Kind> fmt::Debug for Open<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Open")
-            .field("peers", &self.0.peers().len())
+            .field("peers", &self.socket.peers().len())
             .finish_non_exhaustive()
     }
 }
 
 impl<K: kind::Kind> Open<K> {
+    fn new(socket: Socket<K>, share: Share, blocks: bool) -> Arc<Self> {
+        Arc::new(Self {
+            socket,
+            share,
+            blocks,
+        })
+    }
+
     fn fill_from_socket(&self, stats: &mut Stats) {
-        let counted = self.0.stats();
+        let counted = self.socket.stats();
         stats.sent += counted.sent;
         stats.received += counted.received;
         let full = counted.dropped_full + counted.refused_full;
         // A sender that waits drops only what it has waited for in vain.
-        if self.1 {
+        if self.blocks {
             stats.dropped.timeout += full;
         } else {
             stats.dropped.full += full;
@@ -181,31 +206,40 @@ impl<K: kind::Kind> Open<K> {
 macro_rules! shared {
     () => {
         fn bind(&self, endpoint: &str) -> Result<String, BindError> {
-            self.0.bind(endpoint).map(|bound| bound.to_string())
+            self.socket.bind(endpoint).map(|bound| bound.to_string())
         }
 
         fn unbind(&self, endpoint: &str) {
-            self.0.unbind(endpoint);
+            self.socket.unbind(endpoint);
         }
 
         fn connect(&self, endpoint: &str) -> Result<(), ConnectError> {
-            self.0.connect(endpoint)
+            self.socket.connect(endpoint)
         }
 
         fn connect_or(&self, endpoint: &str, other: &str) -> Result<(), ConnectError> {
-            self.0.connect_or(endpoint, other)
+            if self.share.has_own(endpoint, other) {
+                self.socket.connect_or(endpoint, other)
+            } else {
+                let lane = self.share.lane.clone();
+                self.socket.connect_sharing(endpoint, other, lane)
+            }
         }
 
         fn adopt(&self, knock: Knock) -> io::Result<()> {
-            self.0.adopt(knock.stream, knock.sent, &knock.heard)
+            match knock {
+                Knock::Connection(it) => self.socket.adopt(it.stream, it.sent, &it.heard),
+                Knock::Lane(lane) => self.socket.take_lane(lane),
+            }
         }
 
         fn disconnect(&self, endpoint: &str) {
-            self.0.disconnect(endpoint);
+            self.share.gives_up(endpoint);
+            self.socket.disconnect(endpoint);
         }
 
         fn hang_up(&self, link: LinkId) {
-            self.0.hang_up(link);
+            self.socket.hang_up(link);
         }
 
         fn fill(&self, stats: &mut Stats) {
@@ -213,7 +247,7 @@ macro_rules! shared {
         }
 
         fn close(&self, linger: Duration, wait: Duration) -> bool {
-            self.0.shut(linger, wait)
+            self.socket.shut(linger, wait)
         }
     };
 }
@@ -223,7 +257,7 @@ impl DataSocket for Open<kind::Pub> {
 
     #[inline]
     fn send(&self, message: &Outgoing<'_>, sent: &mut Packed) -> Result<(), Box<SendError>> {
-        *sent = Packed::new(self.0.publish(message)?);
+        *sent = Packed::new(self.socket.publish(message)?);
         Ok(())
     }
 
@@ -234,11 +268,11 @@ impl DataSocket for Open<kind::Pub> {
     fn send_command_to(&self, _: LinkId, _: &str, _: &[u8]) {}
 
     fn subscriber_count(&self) -> usize {
-        self.0.subscriber_count()
+        self.socket.subscriber_count()
     }
 
     fn poll_subscribers(&self, n: usize, cx: &mut Context<'_>) -> Poll<()> {
-        std::pin::pin!(self.0.wait_for_subscribers_async(n))
+        std::pin::pin!(self.socket.wait_for_subscribers_async(n))
             .poll(cx)
             .map(drop)
     }
@@ -280,11 +314,11 @@ macro_rules! addressing {
 
             #[inline]
             fn send_to(&self, link: LinkId, head: &[&[u8]], message: Outgoing<'_>) -> Result<(), SendError> {
-                self.0.send_with(link, head, message)
+                self.socket.send_with(link, head, message)
             }
 
             fn send_command_to(&self, link: LinkId, name: &str, data: &[u8]) {
-                if let Err(error) = self.0.send_command_to(link, name, data) {
+                if let Err(error) = self.socket.send_command_to(link, name, data) {
                     tracing::debug!(%link, name, %error, "a command was not sent");
                 }
             }
@@ -331,7 +365,8 @@ mod tests {
                 }
             }),
         };
-        (open(NodeId([7; 16]), spec).unwrap(), inbox, told)
+        let sharing = Arc::new(Sharing::new(None));
+        (open(NodeId([7; 16]), &sharing, spec).unwrap(), inbox, told)
     }
 
     fn other_topic() -> (PubSocket, String) {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use colugo_graph::{GraphSize, Kind, MatchKind, Topic};
 use colugo_socket::{
-    Inbox, LinkId, Message as RawMessage, MessageRef, Outgoing, Overflow,
+    Inbox, Lane, LinkId, Message as RawMessage, MessageRef, Outgoing, Overflow,
     RecvError as RawRecvError, Sent,
 };
 
@@ -109,14 +109,23 @@ pub(crate) struct Found {
     pub(crate) kind: MatchKind,
 }
 
-/// A connection that was accepted at the control port and is for a topic.
+/// A connection that was accepted at the control port, for others than the control plane.
 #[derive(Debug)]
-pub(crate) struct Knock {
+pub(crate) struct Accepted {
     pub(crate) stream: TcpStream,
     /// Octets of the ZMTP greeting that were sent.
     pub(crate) sent: usize,
     /// All that was read.
     pub(crate) heard: Vec<u8>,
+}
+
+/// What came to the control port for a topic.
+#[derive(Debug)]
+pub(crate) enum Knock {
+    /// A connection of its own.
+    Connection(Accepted),
+    /// A lane of one that it shares with others.
+    Lane(Lane),
 }
 
 /// What kind of ZeroMQ socket.

@@ -15,6 +15,7 @@ mod proxy;
 mod pubsub;
 mod reconnect;
 mod returning;
+mod trunk;
 mod xpub;
 
 use std::time::Duration;

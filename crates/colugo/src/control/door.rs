@@ -1,4 +1,5 @@
-//! Who calls at the control port: a node that wants a control link, or the socket of one that wants a topic, where no other port lets it in.
+//! Who calls at the control port: a node that wants a control link, the socket of one that wants a topic, where no other port lets it in, or the sockets
+//! of one that share a connection.
 //!
 //! Knows the octets of the peer's greeting and READY, which it only looks at, and what this node provides; both kinds of handshake are done by others,
 //! from the first octet on.
@@ -21,8 +22,19 @@ use crate::transport::Knock;
 /// The most that is kept of what a caller says before it is known what it wants.
 const HEARD_MAX: usize = GREETING_LEN + MAX_HEADER_LEN + MAX_HANDSHAKE_COMMAND;
 
-/// Greets, which is the same for all, and reads until the caller has said what it wants: a publisher or server of a topic, or, `None`, a control link.
-pub(super) async fn hear(stream: TcpStream) -> io::Result<(Opened, Option<(Kind, Topic)>)> {
+/// What a caller wants.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wants {
+    /// A publisher or server of this topic.
+    Topic(Kind, Topic),
+    /// Lanes to several.
+    Trunk,
+    /// A control link, or what its handshake will refuse.
+    Link,
+}
+
+/// Greets, which is the same for all, and reads until the caller has said what it wants.
+pub(super) async fn hear(stream: TcpStream) -> io::Result<(Opened, Wants)> {
     let mut opened = Opened::new(stream);
     let Opened {
         stream,
@@ -38,25 +50,16 @@ pub(super) async fn hear(stream: TcpStream) -> io::Result<(Opened, Option<(Kind,
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         match introduction(heard) {
-            Introduction::Incomplete if heard.len() < HEARD_MAX => {}
-            Introduction::Incomplete | Introduction::Other => break None,
-            Introduction::Topic(kind, topic) => break Some((kind, topic)),
+            None if heard.len() < HEARD_MAX => {}
+            None => break Wants::Link,
+            Some(wants) => break wants,
         }
     };
     Ok((opened, wants))
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Introduction {
-    Incomplete,
-    /// It wants a publisher or server of this topic.
-    Topic(Kind, Topic),
-    /// A control link, or what its handshake will refuse.
-    Other,
-}
-
-/// What a peer says it wants.
-fn introduction(heard: &[u8]) -> Introduction {
+/// What a peer says it wants, if it has said it.
+fn introduction(heard: &[u8]) -> Option<Wants> {
     let ours = Greeting::null().encode();
     // Signature, and after two octets of version the mechanism: whoever differs here never says READY.
     let differs = |from: usize, to: usize| {
@@ -65,33 +68,30 @@ fn introduction(heard: &[u8]) -> Introduction {
     };
     let speaks_3 = heard.get(10).is_none_or(|major| *major >= 3);
     if differs(0, 1) || differs(9, 10) || !speaks_3 || differs(12, 32) {
-        return Introduction::Other;
+        return Some(Wants::Link);
     }
-    let Some(rest) = heard.get(GREETING_LEN..) else {
-        return Introduction::Incomplete;
-    };
+    let rest = heard.get(GREETING_LEN..)?;
     let header = match parse_header(rest) {
         Ok(Some(header)) => header,
-        Ok(None) => return Introduction::Incomplete,
-        Err(_) => return Introduction::Other,
+        Ok(None) => return None,
+        Err(_) => return Some(Wants::Link),
     };
     let len = usize::try_from(header.body_len).unwrap_or(usize::MAX);
     if !header.command || len > MAX_HANDSHAKE_COMMAND {
-        return Introduction::Other;
+        return Some(Wants::Link);
     }
-    let Some(body) = rest.get(header.header_len..header.header_len.saturating_add(len)) else {
-        return Introduction::Incomplete;
-    };
-    wanted(body).map_or(Introduction::Other, |(kind, topic)| {
-        Introduction::Topic(kind, topic)
-    })
+    let body = rest.get(header.header_len..header.header_len.saturating_add(len))?;
+    Some(wanted(body).unwrap_or(Wants::Link))
 }
 
-fn wanted(ready: &[u8]) -> Option<(Kind, Topic)> {
+fn wanted(ready: &[u8]) -> Option<Wants> {
     let Ok(Command::Ready(metadata)) = Command::parse(ready) else {
         return None;
     };
     let metadata = Metadata::parse(metadata, &MetadataLimits::default()).ok()?;
+    if metadata.get("X-Colugo-Lanes").is_some() {
+        return Some(Wants::Trunk);
+    }
     let topic = metadata.get("X-Colugo-Topic")?;
     let kind = match SocketType::parse(metadata.get("Socket-Type")?)? {
         SocketType::Sub | SocketType::XSub => Kind::Publisher,
@@ -99,7 +99,31 @@ fn wanted(ready: &[u8]) -> Option<(Kind, Topic)> {
         _ => return None,
     };
     let topic = Topic::new(std::str::from_utf8(topic).ok()?).ok()?;
-    Some((kind, topic))
+    Some(Wants::Topic(kind, topic))
+}
+
+/// What a lane to the publisher or server of a topic is asked for by.
+pub(crate) fn address(kind: Kind, topic: &str) -> String {
+    let word = if kind == Kind::Server {
+        SERVER
+    } else {
+        PUBLISHER
+    };
+    format!("{word} {topic}")
+}
+
+const PUBLISHER: &str = "publisher";
+const SERVER: &str = "server";
+
+/// The opposite of [`address`].
+pub(super) fn addressed(address: &[u8]) -> Option<(Kind, Topic)> {
+    let (word, topic) = std::str::from_utf8(address).ok()?.split_once(' ')?;
+    let kind = match word {
+        PUBLISHER => Kind::Publisher,
+        SERVER => Kind::Server,
+        _ => return None,
+    };
+    Some((kind, Topic::new(topic).ok()?))
 }
 
 /// What this node provides, and who takes the connections for it.
@@ -154,21 +178,49 @@ mod tests {
         ] {
             let said = said(kind, Some("pose"));
             for len in 0..said.len() {
-                assert_eq!(
-                    introduction(&said[..len]),
-                    Introduction::Incomplete,
-                    "{len}"
-                );
+                assert_eq!(introduction(&said[..len]), None, "{len}");
             }
-            let wanted = Introduction::Topic(provides, Topic::new("pose").unwrap());
+            let wanted = Some(Wants::Topic(provides, Topic::new("pose").unwrap()));
             assert_eq!(introduction(&said), wanted);
             assert_eq!(introduction(&[&said[..], b"\x04\x09more"].concat()), wanted);
         }
     }
 
     #[test]
+    fn who_wants_lanes_says_so() {
+        let mut config = HandshakeConfig::new(SocketType::Dealer);
+        config
+            .properties
+            .push(("X-Colugo-Lanes".to_owned(), "1".into()));
+        let mut handshake = Handshake::new(config);
+        handshake.receive(&Greeting::null().encode()).unwrap();
+        let mut said = Vec::new();
+        handshake.transmit(&mut said);
+        assert_eq!(introduction(&said), Some(Wants::Trunk));
+    }
+
+    #[test]
+    fn what_a_lane_is_to_is_read_as_it_is_written() {
+        for kind in [Kind::Publisher, Kind::Server] {
+            let topic = Topic::new("arm.left/pose").unwrap();
+            let address = address(kind, topic.as_str());
+            assert_eq!(addressed(address.as_bytes()), Some((kind, topic)));
+        }
+        for wrong in [
+            "",
+            "publisher",
+            "publisher ",
+            "subscriber t",
+            "server a..b",
+            "server  t",
+        ] {
+            assert_eq!(addressed(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+
+    #[test]
     fn others_are_left_to_the_handshake() {
-        let other = |heard: &[u8]| assert_eq!(introduction(heard), Introduction::Other);
+        let other = |heard: &[u8]| assert_eq!(introduction(heard), Some(Wants::Link));
         other(&said(SocketType::Dealer, None));
         other(&said(SocketType::Push, Some("pose")));
         other(&said(SocketType::Sub, Some("")));

@@ -14,10 +14,10 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::door;
+use super::door::{self, Wants};
 use super::link::{Established, establish};
 use super::node::NodeControl;
-use crate::transport::Knock;
+use crate::transport::{Accepted, Knock};
 
 const BACKLOG: i32 = 256;
 
@@ -89,7 +89,7 @@ pub(super) async fn accept(node: Arc<NodeControl>, listener: TcpListener) {
             drop(place);
             match established {
                 Ok(Ok(Some(established))) => node.accepted(established).await,
-                Ok(Ok(None)) => tracing::debug!(%remote, "a topic's connection was handed on"),
+                Ok(Ok(None)) => tracing::debug!(%remote, "a connection for topics was handed on"),
                 Ok(Err(error)) => tracing::debug!(%remote, %error, "no control link"),
                 Err(_) => tracing::debug!(%remote, "no control link: the handshake took too long"),
             }
@@ -97,23 +97,29 @@ pub(super) async fn accept(node: Arc<NodeControl>, listener: TcpListener) {
     }
 }
 
-/// Hears who calls. A node gets its link; what is for a topic is handed to its socket.
+/// Hears who calls. A node gets its link; what is for topics is handed to their sockets.
 async fn meet(
-    node: &NodeControl,
+    node: &Arc<NodeControl>,
     stream: TcpStream,
     remote: SocketAddr,
 ) -> io::Result<Option<Established>> {
     let (opened, wants) = door::hear(stream).await?;
-    let Some((kind, topic)) = wants else {
+    if wants == Wants::Link {
         let established = establish(opened, remote, node.id(), SocketType::Router);
         return established.await.map(Some);
-    };
-    let knock = Knock {
+    }
+    let accepted = Accepted {
         stream: opened.stream.into_std()?,
         sent: opened.sent,
         heard: opened.heard,
     };
-    node.knocked(kind, &topic, knock).map(|()| None)
+    match wants {
+        Wants::Topic(kind, topic) => {
+            node.knocked(kind, &topic, Knock::Connection(accepted))?;
+        }
+        Wants::Trunk | Wants::Link => node.take_trunk(accepted)?,
+    }
+    Ok(None)
 }
 
 /// An IPv4 address that came through an IPv6 socket is an IPv4 address.

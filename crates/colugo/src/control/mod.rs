@@ -32,6 +32,7 @@ use colugo_graph::{
     Topic, WantId,
 };
 
+pub(crate) use door::address as lane_address;
 #[cfg(fuzzing)]
 pub use mdns::record_from_octets;
 use node::NodeControl;

@@ -16,13 +16,14 @@ use colugo_graph::{
     FixedId, GraphSize, GraphSnapshot, Kind, LinkId, MatchChange, MatchKind, NodeId, NodeRecord,
     Origin, Outsider, Source, Target, Topic, WantId,
 };
+use colugo_socket::Trunk;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::AbortHandle;
 
 use super::choice::Choice;
-use super::door::Provided;
+use super::door::{self, Provided};
 use super::interfaces::{Interfaces, host_name};
 use super::link::{self, Established, LinkHandle};
 use super::mdns::{Mdns, Registration};
@@ -33,13 +34,16 @@ use super::thread::{ControlThread, Presence};
 use super::{
     ControlConfig, ControlError, GraphEvent, Match, OnEvent, OnKnock, OnMatch, dial, listen,
 };
-use crate::transport::Knock;
+use crate::transport::{Accepted, Knock};
 
 /// How often the rendezvous directory and the interfaces are read. Newcomers dial those who are there, so this is for the odd case only.
 const SCAN_EVERY: Duration = Duration::from_secs(1);
 
 /// Dials at once; a flood of records must not take all file descriptors.
 const DIALS_MAX: usize = 64;
+
+/// Connections that others share among their sockets: one of each node, and of some that were just replaced.
+const TRUNKS_MAX: usize = 1024;
 
 /// How long goodbyes may take.
 const GOODBYE: Duration = Duration::from_millis(90);
@@ -60,6 +64,7 @@ pub(super) struct NodeControl {
     brain: Mutex<Brain>,
     wants: Mutex<HashMap<WantId, OnMatch>>,
     provided: Mutex<Provided>,
+    trunks: Mutex<Vec<Trunk>>,
     on_event: OnEvent,
     links: Mutex<HashMap<LinkId, Arc<LinkHandle>>>,
     dials: Mutex<HashMap<DialId, AbortHandle>>,
@@ -124,6 +129,7 @@ impl NodeControl {
             brain: Mutex::new(brain),
             wants: Mutex::default(),
             provided: Mutex::default(),
+            trunks: Mutex::default(),
             on_event,
             links: Mutex::default(),
             dials: Mutex::default(),
@@ -193,6 +199,31 @@ impl NodeControl {
     /// A connection for a topic came to the control port.
     pub(super) fn knocked(&self, kind: Kind, topic: &Topic, knock: Knock) -> io::Result<()> {
         lock(&self.provided).hand_on(kind, topic, knock)
+    }
+
+    /// A connection that several sockets share came to the control port.
+    pub(super) fn take_trunk(self: &Arc<Self>, accepted: Accepted) -> io::Result<()> {
+        let mut trunks = lock(&self.trunks);
+        trunks.retain(|trunk| !trunk.is_over());
+        if trunks.len() >= TRUNKS_MAX {
+            let why = "as many nodes share a connection with this one as may";
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, why));
+        }
+        let Accepted {
+            stream,
+            sent,
+            heard,
+        } = accepted;
+        let node = Arc::downgrade(self);
+        let trunk = Trunk::adopt(stream, sent, &heard, move |address, lane| {
+            let (Some(node), Some((kind, topic))) = (node.upgrade(), door::addressed(address))
+            else {
+                return false;
+            };
+            node.knocked(kind, &topic, Knock::Lane(lane)).is_ok()
+        })?;
+        trunks.push(trunk);
+        Ok(())
     }
 
     pub(super) fn want(&self, topic: Topic, kind: Kind, on_match: OnMatch) -> WantId {
@@ -507,6 +538,7 @@ async fn run(node: Arc<NodeControl>, listener: TcpListener, presence: Option<Pre
     }
     lock(&node.wants).clear();
     *lock(&node.provided) = Provided::default();
+    lock(&node.trunks).clear();
     *lock(&node.stage) = Stage::Ended;
     node.ended.notify_all();
     drop(presence);

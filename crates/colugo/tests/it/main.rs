@@ -12,6 +12,7 @@ mod real_closing;
 mod real_endings;
 mod real_one_port;
 mod real_patterns;
+mod real_sharing;
 mod repeaters;
 mod requests;
 mod sockets;

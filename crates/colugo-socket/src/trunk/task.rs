@@ -1,0 +1,466 @@
+//! The task of one trunk: shakes hands, moves octets between the connection and the lanes, opens and ends them.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes, BytesMut};
+use colugo_zmtp::{Handshake, HandshakeConfig, SocketType, parse_header};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::Sleep;
+
+use super::frame::{MAX_BODY, Said};
+use super::lane::{Fault, Lane, Pumped};
+use super::lanes::Lanes;
+use super::{Desk, OnLane, PROPERTY, Trunks, VERSION, addr_of, refuse_all};
+use crate::endpoint::{Endpoint, Place};
+use crate::gate::lock;
+use crate::greet::Passed;
+use crate::options::{HANDSHAKE_TIMEOUT, LEAVE_WAIT, TRUNK_IDLE, TRUNK_OUT, UNTAKEN_TIMEOUT};
+use crate::pipe::Pipe;
+use crate::runtime::poll_again;
+use crate::tcp;
+
+/// Smallest and largest read. A read that fills its buffer doubles the next one.
+const READ_MIN: usize = 8 << 10;
+const READ_MAX: usize = 256 << 10;
+/// How often the processor is given away while more comes to be written: half a microsecond each when it is idle.
+const YIELDS: usize = 4;
+/// Rounds of reading and writing before the other tasks of the thread get their turn.
+const ROUNDS: usize = 8;
+
+/// Dials, and runs the trunk until it has ended.
+pub(super) async fn dialled(trunks: Arc<Trunks>, to: Endpoint, desk: Arc<Desk>) {
+    let _living = trunks.living(&desk);
+    let run = async {
+        let Place::Tcp(host, port) = &to.place else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        let mut stream = tcp::connect(host, *port).await?;
+        tune(&stream);
+        let shake = shake(&mut stream, SocketType::Dealer, Passed::default());
+        let rest = tokio::time::timeout(HANDSHAKE_TIMEOUT, shake).await??;
+        Ok((stream, rest))
+    };
+    let began: io::Result<_> = run.await;
+    match began {
+        Ok((stream, rest)) => {
+            let ended = Task::new(stream, rest, desk.clone(), None).run().await;
+            tracing::debug!(%to, ?ended, "a trunk ended");
+            refuse_all(&desk, io::ErrorKind::ConnectionAborted);
+            trunks.ended(&to, false);
+        }
+        Err(error) => {
+            tracing::debug!(%to, %error, "no trunk");
+            refuse_all(&desk, error.kind());
+            trunks.ended(&to, error.kind() == io::ErrorKind::Unsupported);
+        }
+    }
+}
+
+fn tune(stream: &TcpStream) {
+    tcp::tune(stream);
+    tcp::set_untaken_timeout(stream, Some(UNTAKEN_TIMEOUT));
+}
+
+/// Shakes hands; gives what came after it.
+async fn shake(stream: &mut TcpStream, kind: SocketType, passed: Passed) -> io::Result<BytesMut> {
+    let mut config = HandshakeConfig::new(kind);
+    for (name, value) in [("X-Colugo", "1"), (PROPERTY, VERSION)] {
+        let value = Bytes::from_static(value.as_bytes());
+        config.properties.push((name.to_owned(), value));
+    }
+    let mut handshake = Handshake::new(config);
+    let mut out = Vec::new();
+    handshake.transmit(&mut out);
+    let Passed { sent, heard } = passed;
+    out.drain(..sent.min(out.len()));
+    let mut unseen = !heard.is_empty();
+    let mut input = heard;
+    loop {
+        handshake.transmit(&mut out);
+        stream.write_all(&out).await?;
+        out.clear();
+        if !std::mem::take(&mut unseen) && stream.read_buf(&mut input).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let (taken, hello) = handshake
+            .receive(&input)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        input.advance(taken);
+        if let Some(hello) = hello {
+            if hello.metadata.get(PROPERTY).is_none_or(|it| it != VERSION) {
+                return Err(io::ErrorKind::Unsupported.into());
+            }
+            handshake.transmit(&mut out);
+            stream.write_all(&out).await?;
+            return Ok(input);
+        }
+    }
+}
+
+pub(super) struct Task {
+    stream: TcpStream,
+    remote: Option<SocketAddr>,
+    desk: Arc<Desk>,
+    lanes: Lanes,
+    /// Of those that were asked for here, until the other side has answered.
+    asked: HashMap<u32, (oneshot::Sender<io::Result<Pipe>>, Pipe)>,
+    next: u32,
+    /// Who takes lanes. None: this side dialled, and asks for them.
+    on_lane: Option<OnLane>,
+    out: Vec<u8>,
+    written: usize,
+    /// Lanes with octets in `out`.
+    underway: Vec<u32>,
+    /// Lanes that have more, once `out` is written.
+    waiting: VecDeque<u32>,
+    /// Lanes that were rung for; there to be used again.
+    rung: Vec<u32>,
+    input: BytesMut,
+    /// The last frame was not the last one of its message.
+    parts: bool,
+    read_size: usize,
+    idle: Option<Pin<Box<Sleep>>>,
+}
+
+impl Task {
+    fn new(
+        stream: TcpStream,
+        input: BytesMut,
+        desk: Arc<Desk>,
+        on_lane: Option<OnLane>,
+    ) -> Box<Self> {
+        Box::new(Self {
+            remote: addr_of(&stream),
+            stream,
+            desk,
+            lanes: Lanes::default(),
+            asked: HashMap::new(),
+            next: 0,
+            on_lane,
+            out: Vec::new(),
+            written: 0,
+            underway: Vec::new(),
+            waiting: VecDeque::new(),
+            rung: Vec::new(),
+            input,
+            parts: false,
+            read_size: READ_MIN,
+            idle: None,
+        })
+    }
+
+    /// Until either side ends it; what the system has taken is delivered.
+    async fn run(mut self: Box<Self>) -> io::Result<()> {
+        let ended = poll_fn(|cx| self.poll(cx)).await;
+        // Its lanes end with it.
+        self.lanes.clear();
+        // Unread octets would turn the end into a reset.
+        let part = async {
+            self.stream.shutdown().await?;
+            let mut scrap = [0; 1024];
+            while self.stream.read(&mut scrap).await? > 0 {}
+            io::Result::Ok(())
+        };
+        let _ = tokio::time::timeout(LEAVE_WAIT, part).await;
+        ended
+    }
+
+    /// Runs a trunk that was accepted until it has ended.
+    pub(super) async fn accepted(
+        trunks: Arc<Trunks>,
+        mut stream: TcpStream,
+        passed: Passed,
+        desk: Arc<Desk>,
+        on_lane: OnLane,
+    ) {
+        let _living = trunks.living(&desk);
+        tune(&stream);
+        let remote = addr_of(&stream);
+        let shake = shake(&mut stream, SocketType::Router, passed);
+        let ended = match tokio::time::timeout(HANDSHAKE_TIMEOUT, shake).await {
+            Ok(Ok(rest)) => {
+                let task = Self::new(stream, rest, desk.clone(), Some(on_lane));
+                task.run().await
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        };
+        tracing::debug!(?remote, ?ended, "a trunk ended");
+        refuse_all(&desk, io::ErrorKind::ConnectionAborted);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.desk.task.register(cx.waker());
+        for _ in 0..ROUNDS {
+            self.take_asked();
+            self.gather();
+            let wrote = self.poll_write(cx)?;
+            let read = self.poll_read(cx)?;
+            if let Poll::Ready(false) = read {
+                return Poll::Ready(Ok(()));
+            }
+            if self.out.is_empty() && self.is_done(cx) {
+                return Poll::Ready(Ok(()));
+            }
+            let more = !self.out.is_empty() && wrote.is_ready();
+            if read.is_pending() && !more && self.waiting.is_empty() {
+                return Poll::Pending;
+            }
+            if read.is_pending() && wrote.is_pending() {
+                return Poll::Pending;
+            }
+        }
+        poll_again(cx);
+        Poll::Pending
+    }
+
+    /// Whether there is nothing left that it is there for.
+    fn is_done(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.lanes.is_empty() || !self.asked.is_empty() {
+            self.idle = None;
+            return false;
+        }
+        let leaving = self.desk.leaving.load(Ordering::SeqCst);
+        if leaving || self.on_lane.is_some() {
+            return leaving;
+        }
+        let idle = self
+            .idle
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(TRUNK_IDLE)));
+        if idle.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        // Who asks from now on is told that it has ended, and has another one dialled.
+        let mut asked = lock(&self.desk.asked);
+        let nobody = asked.as_ref().is_none_or(Vec::is_empty);
+        if nobody {
+            *asked = None;
+        }
+        nobody
+    }
+
+    /// Asks for the lanes that others want.
+    fn take_asked(&mut self) {
+        let asked = match &mut *lock(&self.desk.asked) {
+            Some(asked) if !asked.is_empty() => std::mem::take(asked),
+            _ => return,
+        };
+        for asked in asked {
+            if asked.tell.is_closed() {
+                continue;
+            }
+            let Some(id) = self.lanes.free_from(self.next) else {
+                let _ = asked.tell.send(Err(io::ErrorKind::QuotaExceeded.into()));
+                continue;
+            };
+            self.next = id.wrapping_add(1);
+            Said::Open(id, &asked.address).put(&mut self.out);
+            let far = self.add(id);
+            self.asked.insert(id, (asked.tell, far));
+        }
+    }
+
+    fn add(&mut self, id: u32) -> Pipe {
+        let (lane, mut far) = Lane::new(id, &self.desk);
+        far.remote = self.remote;
+        self.lanes.insert(lane);
+        far
+    }
+
+    /// Gathers what the lanes have to say. Who has written to one may be about to write to others, and may have had to give up the processor to this
+    /// thread.
+    fn gather(&mut self) {
+        for _ in 0..YIELDS {
+            let before = self.out.len();
+            self.pump();
+            if self.out.len() == before || self.out.len() >= TRUNK_OUT {
+                return;
+            }
+            std::thread::yield_now();
+        }
+        self.pump();
+    }
+
+    fn pump(&mut self) {
+        std::mem::swap(&mut *lock(&self.desk.rung), &mut self.rung);
+        self.waiting.extend(self.rung.drain(..));
+        for _ in 0..self.waiting.len() {
+            if self.out.len() >= TRUNK_OUT {
+                return;
+            }
+            let Some(id) = self.waiting.pop_front() else {
+                return;
+            };
+            let Some(lane) = self.lanes.get_mut(id) else {
+                continue;
+            };
+            let was_underway = lane.is_underway();
+            if lane.pump(&mut self.out, TRUNK_OUT) == Pumped::More {
+                self.waiting.push_back(id);
+            }
+            if lane.is_underway() && !was_underway {
+                self.underway.push(id);
+            }
+            if lane.is_over() {
+                self.lanes.remove(id);
+            }
+        }
+    }
+
+    /// Pending: the system takes no more for now.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+        while let Some(rest) = self.out.get(self.written..).filter(|rest| !rest.is_empty()) {
+            match Pin::new(&mut self.stream).poll_write(cx, rest) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(written)) => self.written += written,
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => return Ok(Poll::Pending),
+            }
+        }
+        self.out.clear();
+        self.written = 0;
+        if self.waiting.is_empty() && self.out.capacity() > READ_MIN {
+            self.out = Vec::new();
+        }
+        for id in self.underway.drain(..) {
+            if let Some(lane) = self.lanes.get_mut(id) {
+                lane.was_written();
+                if lane.is_over() {
+                    self.lanes.remove(id);
+                }
+            }
+        }
+        Ok(Poll::Ready(()))
+    }
+
+    /// Reads once and hands on what came. False: the end.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<bool>> {
+        // What came with the handshake.
+        if self.input.is_empty() {
+            self.input.reserve(self.read_size);
+        } else {
+            self.hear()?;
+            self.input.reserve(self.read_size);
+        }
+        let room = self.input.capacity() - self.input.len();
+        let Poll::Ready(read) = pin!(self.stream.read_buf(&mut self.input)).poll(cx) else {
+            if self.input.is_empty() && self.input.capacity() > READ_MIN {
+                self.input = BytesMut::new();
+            }
+            return Ok(Poll::Pending);
+        };
+        let read = read?;
+        if read == 0 {
+            return Ok(Poll::Ready(false));
+        }
+        if read >= room {
+            self.read_size = (self.read_size * 2).min(READ_MAX);
+        } else if read < self.read_size / 4 {
+            self.read_size = (self.read_size / 2).max(READ_MIN);
+        }
+        self.hear()?;
+        Ok(Poll::Ready(true))
+    }
+
+    /// Hands on the whole frames that have come.
+    fn hear(&mut self) -> io::Result<()> {
+        let mut input = std::mem::take(&mut self.input);
+        let heard = self.hear_frames(&mut input);
+        self.input = input;
+        heard.map_err(|Fault(what)| io::Error::new(io::ErrorKind::InvalidData, what))
+    }
+
+    fn hear_frames(&mut self, input: &mut BytesMut) -> Result<(), Fault> {
+        loop {
+            let header = match parse_header(input) {
+                Ok(Some(header)) => header,
+                Ok(None) => return Ok(()),
+                Err(_) => return Err(Fault("no frame")),
+            };
+            let len = usize::try_from(header.body_len).unwrap_or(usize::MAX);
+            if len > MAX_BODY {
+                return Err(Fault("a frame over the limit"));
+            }
+            let Some(body) = input.get(header.header_len..header.header_len + len) else {
+                return Ok(());
+            };
+            // Commands, and messages of several frames: what a later version may say.
+            if !header.command {
+                if !header.more && !self.parts {
+                    let said = Said::parse(body).ok_or(Fault("what no version says"))?;
+                    self.heard(said)?;
+                }
+                self.parts = header.more;
+            }
+            input.advance(header.header_len + len);
+        }
+    }
+
+    fn heard(&mut self, said: Said<'_>) -> Result<(), Fault> {
+        match said {
+            Said::Open(id, address) => self.open(id, address),
+            Said::Accept(id) => {
+                let (tell, far) = self.asked.remove(&id).ok_or(Fault("accepted unasked"))?;
+                // If nobody waits any more, the lane ends: its other end is dropped.
+                let _ = tell.send(Ok(far));
+                Ok(())
+            }
+            Said::Data(id, octets) => match self.lanes.get_mut(id) {
+                Some(lane) => lane.hear(octets, &mut self.out),
+                None => Err(Fault("octets of no lane")),
+            },
+            Said::Credit(id, octets) => {
+                // A lane that is over here was not there when this was said.
+                let Some(lane) = self.lanes.get_mut(id) else {
+                    return Ok(());
+                };
+                lane.hear_credit(octets)
+            }
+            Said::End(id) => self.end(id),
+            Said::Unknown => Ok(()),
+        }
+    }
+
+    fn open(&mut self, id: u32, address: &[u8]) -> Result<(), Fault> {
+        if self.on_lane.is_none() || self.lanes.get_mut(id).is_some() {
+            return Err(Fault("asks for a lane that it may not have"));
+        }
+        if !self.lanes.has_place(id) || self.desk.leaving.load(Ordering::SeqCst) {
+            Said::End(id).put(&mut self.out);
+            return Ok(());
+        }
+        let far = self.add(id);
+        let on_lane = self.on_lane.as_mut();
+        let taken = on_lane.is_some_and(|on_lane| on_lane(address, super::Lane(far)));
+        if taken {
+            Said::Accept(id).put(&mut self.out);
+        } else {
+            self.lanes.remove(id);
+            Said::End(id).put(&mut self.out);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, id: u32) -> Result<(), Fault> {
+        if let Some((tell, _)) = self.asked.remove(&id) {
+            self.lanes.remove(id);
+            let _ = tell.send(Err(io::ErrorKind::ConnectionRefused.into()));
+            return Ok(());
+        }
+        let lane = self.lanes.get_mut(id).ok_or(Fault("the end of no lane"))?;
+        lane.hear_end()?;
+        if lane.is_over() {
+            self.lanes.remove(id);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! Links of two nodes that share a connection.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use colugo::{Node, RequestError};
+
+use crate::sockets::Place;
+use crate::{Done, SOON, ms};
+
+const TOPICS: usize = 40;
+
+fn names() -> impl Iterator<Item = String> {
+    (0..TOPICS).map(|n| format!("topic-{n}"))
+}
+
+#[test]
+fn many_topics_and_a_service_come_by_one_connection() -> Done {
+    let place = Place::new();
+    let (a, b) = (place.node("a")?, place.builder("b").share_after(0).build()?);
+    let publishers: Vec<_> = names()
+        .map(|name| a.publisher(&name).text().build())
+        .collect::<Result<_, _>>()?;
+    let _server = a
+        .reply_server("upper")
+        .text()
+        .on_request(|text, reply| drop(reply.reply(&text.to_uppercase())))?;
+    a.spawn()?;
+    let subscribers: Vec<_> = names()
+        .map(|name| b.subscriber(&name).text().build())
+        .collect::<Result<_, _>>()?;
+    let client = b.request_client("upper").text().build()?;
+    for publisher in &publishers {
+        publisher.wait_for_subscribers(1, SOON)?;
+    }
+    for n in 0..100 {
+        for (publisher, name) in publishers.iter().zip(names()) {
+            assert_eq!(publisher.send(&format!("{name} {n}"))?.dropped, 0);
+        }
+    }
+    for (subscriber, name) in subscribers.iter().zip(names()) {
+        for n in 0..100 {
+            assert_eq!(subscriber.recv_timeout(SOON)?.value, format!("{name} {n}"));
+        }
+    }
+    client.wait_for_server(SOON)?;
+    assert_eq!(client.request("hello").wait()?, "HELLO");
+    // Each publisher sees the same other end.
+    let ends: BTreeSet<_> = publishers
+        .iter()
+        .flat_map(|publisher| publisher.peers())
+        .map(|peer| peer.addr)
+        .collect();
+    assert_eq!(ends.len(), 1);
+    // Who is left is told as with a connection of its own.
+    drop(a);
+    let gone = client.request("hello").timeout(ms(300)).wait();
+    assert!(
+        matches!(
+            gone,
+            Err(RequestError::Disconnected { .. }
+                | RequestError::NoServer { .. }
+                | RequestError::TimedOut { .. })
+        ),
+        "{gone:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_first_links_have_connections_of_their_own() -> Done {
+    let place = Place::new();
+    let a = place.node("a")?;
+    let b = place.builder("b").share_after(TOPICS - 3).build()?;
+    let publishers: Vec<_> = names()
+        .map(|name| a.publisher(&name).text().build())
+        .collect::<Result<_, _>>()?;
+    let _subscribers: Vec<_> = names()
+        .map(|name| b.subscriber(&name).text().build())
+        .collect::<Result<_, _>>()?;
+    for publisher in &publishers {
+        publisher.wait_for_subscribers(1, SOON)?;
+    }
+    let ends: BTreeSet<_> = publishers
+        .iter()
+        .flat_map(|publisher| publisher.peers())
+        .map(|peer| peer.addr)
+        .collect();
+    assert_eq!(ends.len(), TOPICS - 3 + 1);
+    Ok(())
+}
+
+/// What `close` says was sent is there, though the process ends with it: here, all that it has of the data thread but the subscriber's part.
+#[test]
+fn what_was_sent_before_the_close_comes() -> Done {
+    let place = Place::new();
+    let b = place.builder("b").share_after(0).build()?;
+    let subscriber = b.subscriber("t").text().queue(10_000).build()?;
+    for round in 0..10 {
+        let a = place.node("a")?;
+        let publisher = a.publisher("t").text().queue(10_000).build()?;
+        publisher.wait_for_subscribers(1, SOON)?;
+        for n in 0..5_000 {
+            publisher.send(&format!("{round} {n}"))?;
+        }
+        a.close().wait()?;
+        for n in 0..5_000 {
+            assert_eq!(subscriber.recv_timeout(SOON)?.value, format!("{round} {n}"));
+        }
+    }
+    Ok(())
+}
+
+/// A subscriber is told of the loss of its publisher's node, and finds the next one.
+#[test]
+fn a_publisher_that_comes_again_is_found_again() -> Done {
+    let place = Place::new();
+    let b: Node = place.builder("b").share_after(0).build()?;
+    let subscriber = b.subscriber("t").text().build()?;
+    for round in 0..5 {
+        let a = place.node("a")?;
+        let publisher = a.publisher("t").text().build()?;
+        publisher.wait_for_subscribers(1, SOON)?;
+        publisher.send(&round.to_string())?;
+        assert_eq!(subscriber.recv_timeout(SOON)?.value, round.to_string());
+        drop(publisher);
+        let began = Instant::now();
+        drop(a);
+        assert!(began.elapsed() < SOON);
+    }
+    Ok(())
+}
