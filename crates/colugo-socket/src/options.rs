@@ -111,10 +111,6 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Octets of a lane of a trunk on their way at most, each way, with those that its socket has not read: at a round trip of 5 ms it lets 100 MB pass
 /// in a second.
 pub const LANE_WINDOW: usize = 512 << 10;
-/// Octets of a lane in a row, while others of its trunk wait.
-pub const LANE_CHUNK: usize = 64 << 10;
-/// Octets of what a lane is asked for by: a topic's name with a word before it.
-pub const LANE_ADDRESS: usize = 512;
 /// Lanes of a trunk at most; who asks for more is refused.
 pub const MAX_LANES: usize = 4096;
 /// How long a lane is waited for, with the dialling of its trunk, before the peer is dialled by itself.

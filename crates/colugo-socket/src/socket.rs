@@ -24,7 +24,7 @@ use crate::kind::{
 };
 use crate::listen::{self, Listener, Listening};
 use crate::message::{LinkId, Message, Outgoing};
-use crate::options::{DROP_WAIT, LANE_ADDRESS};
+use crate::options::DROP_WAIT;
 use crate::peer::Peer;
 use crate::request::Turns;
 use crate::runtime::{Runtime, on_data_thread};
@@ -245,7 +245,7 @@ impl<K: Kind> Socket<K> {
     ) -> Result<(), ConnectError> {
         let address = address.into();
         let other = Some(other.to_endpoint()?);
-        let lane = Some(address).filter(|address| address.len() <= LANE_ADDRESS);
+        let lane = Some(address).filter(|address| address.len() <= colugo_zmtp::MAX_LANE_ADDRESS);
         self.dial(endpoint.to_endpoint()?, other, lane)
     }
 

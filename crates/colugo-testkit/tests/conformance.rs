@@ -9,8 +9,8 @@ use colugo_graph::{
     Message, Namespace, NodeId, NodeRecord, Version,
 };
 use colugo_zmtp::{
-    Cause, Command, Greeting, Handshake, HandshakeConfig, Losses, SocketType, Stamp, put_command,
-    put_frame,
+    Cause, Command, Greeting, Handshake, HandshakeConfig, Losses, SocketType, Stamp, TrunkFrame,
+    put_command, put_frame,
 };
 use serde_json::{Value, json};
 
@@ -22,6 +22,12 @@ fn path(name: &str) -> PathBuf {
 
 fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn trunk(frame: TrunkFrame<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    frame.encode(&mut out);
+    out
 }
 
 /// Compares what is written with the file's vectors, of which these keys count; or makes the file.
@@ -312,6 +318,39 @@ fn data_links_say_what_the_vectors_say() {
         ),
         ("a request: id 1, an empty frame, the body", request),
         ("STATUS: id 1, code 3, \"no\"", status),
+        (
+            "READY of a trunk, from who dials",
+            ready(
+                SocketType::Dealer,
+                &[("X-Colugo", b"1"), ("X-Colugo-Lanes", b"1")],
+            ),
+        ),
+        (
+            "trunk: OPEN of lane 7 to the server of arm/left.add",
+            trunk(TrunkFrame::Open {
+                lane: 7,
+                address: b"server arm/left.add",
+            }),
+        ),
+        (
+            "trunk: ACCEPT of lane 7",
+            trunk(TrunkFrame::Accept { lane: 7 }),
+        ),
+        (
+            "trunk: DATA of lane 7, a message of one frame",
+            trunk(TrunkFrame::Data {
+                lane: 7,
+                octets: b"\0\x08{\"x\": 1}",
+            }),
+        ),
+        (
+            "trunk: CREDIT of 131072 octets for lane 7",
+            trunk(TrunkFrame::Credit {
+                lane: 7,
+                octets: 131_072,
+            }),
+        ),
+        ("trunk: END of lane 7", trunk(TrunkFrame::End { lane: 7 })),
     ];
     let vectors = vectors.map(|(about, octets)| json!({"about": about, "octets": hex(&octets)}));
     hold("data.json", &vectors);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use colugo_graph::{Announcement, AnnouncementId, Bye, Entry, Introduction, Kind, Message, NodeId};
-use colugo_zmtp::{Cause, Losses, Stamp, put_command};
+use colugo_zmtp::{Cause, Losses, Stamp, TrunkFrame, put_command};
 
 /// The octets of the document, by the line above them.
 fn documented() -> BTreeMap<String, String> {
@@ -22,6 +22,12 @@ fn documented() -> BTreeMap<String, String> {
 fn hex(octets: &[u8]) -> String {
     let words: Vec<_> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
     words.join(" ")
+}
+
+fn trunk(frame: TrunkFrame<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    frame.encode(&mut out);
+    out
 }
 
 #[test]
@@ -72,6 +78,20 @@ fn the_octets_in_the_document_are_those_on_the_wire() {
             stamped,
         ),
         ("STATUS, id 1, code 3, \"no\"", status),
+        (
+            "OPEN of lane 7 to the publisher of pose",
+            trunk(TrunkFrame::Open {
+                lane: 7,
+                address: b"publisher pose",
+            }),
+        ),
+        (
+            "CREDIT of 131,072 octets for lane 7",
+            trunk(TrunkFrame::Credit {
+                lane: 7,
+                octets: 131_072,
+            }),
+        ),
         ("ping, t 5", Message::Ping { sent_ns: 5 }.encode()),
         ("bye, leaving", Message::Bye(Bye::Leaving).encode()),
         (

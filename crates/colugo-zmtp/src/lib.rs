@@ -85,6 +85,7 @@ mod sealing;
 mod socket_type;
 mod stamp;
 mod subscriptions;
+mod trunk_frame;
 
 pub use command::{
     Command, CommandError, parse_subscription_message, put_cancel, put_command, put_subscribe,
@@ -101,6 +102,7 @@ pub use sealing::{Open, OpenError, Opened, Seal, SealError, Sealing};
 pub use socket_type::SocketType;
 pub use stamp::{Cause, Losses, Stamp};
 pub use subscriptions::{SubscriptionLimit, SubscriptionSet};
+pub use trunk_frame::{TrunkFrame, put_lane_data};
 
 /// The README's example, so that it is compiled and run.
 #[cfg(doctest)]

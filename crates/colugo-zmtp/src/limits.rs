@@ -34,3 +34,9 @@ pub const MAX_PING_CONTEXT: usize = 16;
 /// Different causes one [`Losses`](crate::Losses) tells apart; twice the known ones. Nothing is
 /// lost beyond it: see there.
 pub const MAX_LOSS_CAUSES: usize = 8;
+
+/// Octets of what a lane of a trunk is asked for by: twice the longest topic with a word before it.
+pub const MAX_LANE_ADDRESS: usize = 512;
+
+/// Octets of one lane in a frame of a trunk, while others wait.
+pub const MAX_LANE_CHUNK: usize = 64 * 1024;

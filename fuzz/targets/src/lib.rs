@@ -21,6 +21,7 @@ mod names;
 mod seeds;
 mod stamp;
 mod subscriptions;
+mod trunk;
 
 pub use commands::commands;
 pub use connection::connection;
@@ -34,9 +35,10 @@ pub use names::topic_names;
 pub use seeds::seeds;
 pub use stamp::stamp;
 pub use subscriptions::subscriptions;
+pub use trunk::trunk;
 
 /// All targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 13] = [
+pub const TARGETS: [(&str, fn(&[u8])); 14] = [
     ("greeting", greeting),
     ("frames", frames),
     ("metadata", metadata),
@@ -46,6 +48,7 @@ pub const TARGETS: [(&str, fn(&[u8])); 13] = [
     ("connection", connection),
     ("subscriptions", subscriptions),
     ("stamp", stamp),
+    ("trunk", trunk),
     ("dns_record", dns_record),
     ("dns_packets", dns_packets),
     ("control_messages", control_messages),

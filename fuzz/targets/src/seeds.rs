@@ -91,6 +91,18 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         input.extend((0..60_u16).map(|i| (i * 7 % 11) as u8));
         all.push(("control_messages", input));
     }
+    // Lanes that are opened, written to, read from, given room, and ended, by both sides.
+    for lane in [0, 7] {
+        let course = [
+            0, lane, 1, lane, 9, 14, lane, 6, lane, 3, lane, 4, 0x0e, lane, 0xf6, lane, 4, lane,
+            30, lane,
+        ];
+        all.push(("trunk", course.to_vec()));
+        all.push((
+            "trunk",
+            [&course[..], &course, &[5, 0, 7, 0, 5, 99, 0, 0, 0, 1]].concat(),
+        ));
+    }
     all.push(("control_messages", b"\x00\x81\xa1m\xa6resync".to_vec()));
     all.push((
         "control_messages",

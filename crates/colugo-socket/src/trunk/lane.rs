@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
+use colugo_zmtp::{MAX_LANE_CHUNK, TrunkFrame, put_lane_data};
+
 use super::Desk;
-use super::frame::{Said, put_data};
 use crate::gate::lock;
-use crate::options::{LANE_CHUNK, LANE_WINDOW};
+use crate::options::LANE_WINDOW;
 use crate::pipe::{Look, Pipe};
 
 /// So much is to have been read before the other side is told that there is room again.
@@ -101,9 +102,9 @@ impl Lane {
             if out.len() >= most {
                 return Pumped::More;
             }
-            let (lane, octets) = (self.id, self.credit.min(LANE_CHUNK));
+            let (lane, octets) = (self.id, self.credit.min(MAX_LANE_CHUNK));
             let look = self.pipe.read.look(&cx, self.taken, octets, |pieces| {
-                put_data(out, lane, pieces);
+                put_lane_data(out, lane, pieces);
             });
             match look {
                 Look::Seen(octets) => {
@@ -112,7 +113,7 @@ impl Lane {
                 }
                 Look::NoneNow => break,
                 Look::NoMore => {
-                    Said::End(self.id).put(out);
+                    TrunkFrame::End { lane: self.id }.encode(out);
                     self.said_end = true;
                 }
             }
@@ -180,7 +181,12 @@ impl Lane {
         let read = given.saturating_sub(unread);
         if read >= WORTH_TELLING {
             self.window += read;
-            Said::Credit(self.id, u32::try_from(read).unwrap_or(u32::MAX)).put(out);
+            let octets = u32::try_from(read).unwrap_or(u32::MAX);
+            TrunkFrame::Credit {
+                lane: self.id,
+                octets,
+            }
+            .encode(out);
         }
     }
 }
@@ -247,16 +253,16 @@ mod tests {
         let (mut lane, far, _desk) = lane();
         far.write.try_write(&vec![1; LANE_WINDOW]).unwrap();
         let mut out = Vec::new();
-        assert_eq!(lane.pump(&mut out, LANE_CHUNK), Pumped::More);
-        assert!(out.len() < LANE_CHUNK + 20);
+        assert_eq!(lane.pump(&mut out, MAX_LANE_CHUNK), Pumped::More);
+        assert!(out.len() < MAX_LANE_CHUNK + 20);
     }
 
     #[test]
     fn who_is_given_room_for_a_window_may_send_that_and_no_more() {
         let (mut lane, far, desk) = lane();
         let mut out = Vec::new();
-        for _ in 0..LANE_WINDOW / LANE_CHUNK {
-            lane.hear(&[0; LANE_CHUNK], &mut out).unwrap();
+        for _ in 0..LANE_WINDOW / MAX_LANE_CHUNK {
+            lane.hear(&[0; MAX_LANE_CHUNK], &mut out).unwrap();
         }
         assert!(out.is_empty(), "nobody has read");
         let fault = Fault("more octets than a lane has room for");
@@ -266,16 +272,16 @@ mod tests {
             drop(far);
             Lane::new(8, &desk)
         };
-        lane.hear(&[0; LANE_CHUNK], &mut out).unwrap();
-        lane.hear(&[0; LANE_CHUNK], &mut out).unwrap();
+        lane.hear(&[0; MAX_LANE_CHUNK], &mut out).unwrap();
+        lane.hear(&[0; MAX_LANE_CHUNK], &mut out).unwrap();
         lock(&desk.rung).clear();
         lane.pump(&mut out, 1000);
-        assert_eq!(read(&far, LANE_WINDOW), 2 * LANE_CHUNK);
+        assert_eq!(read(&far, LANE_WINDOW), 2 * MAX_LANE_CHUNK);
         assert_eq!(*lock(&desk.rung), [8], "its socket has read");
         lane.pump(&mut out, 1000);
         assert_eq!(out, b"\0\x09\x04\0\0\0\x08\0\x02\0\0");
-        for _ in 0..LANE_WINDOW / LANE_CHUNK {
-            lane.hear(&[0; LANE_CHUNK], &mut out).unwrap();
+        for _ in 0..LANE_WINDOW / MAX_LANE_CHUNK {
+            lane.hear(&[0; MAX_LANE_CHUNK], &mut out).unwrap();
         }
     }
 
@@ -289,8 +295,8 @@ mod tests {
         assert!(out.ends_with(b"x\0\x05\x05\0\0\0\x07"));
         // What still comes goes nowhere, and is given room for.
         let mut credit = Vec::new();
-        lane.hear(&[0; LANE_CHUNK], &mut credit).unwrap();
-        lane.hear(&[0; LANE_CHUNK], &mut credit).unwrap();
+        lane.hear(&[0; MAX_LANE_CHUNK], &mut credit).unwrap();
+        lane.hear(&[0; MAX_LANE_CHUNK], &mut credit).unwrap();
         assert!(!credit.is_empty());
         lane.hear_end().unwrap();
         assert!(!lane.is_over(), "the system does not have it yet");

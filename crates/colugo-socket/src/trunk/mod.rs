@@ -5,15 +5,16 @@
 //! lanes, who accepts trunks (by [`Trunk::adopt`]) gives them to sockets. Two small nodes with a hundred topics need one system call for what a
 //! hundred links of their own need a hundred for; what a lane costs is one copy more on each side, and a wake-up of the data thread.
 
-mod frame;
 mod lane;
 mod lanes;
+#[cfg(any(test, fuzzing))]
+mod scripted;
 mod task;
 
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -28,6 +29,8 @@ use crate::greet::Passed;
 use crate::options::{LANE_WITHIN, NO_TRUNK_FOR, TRUNKS_LEAVE};
 use crate::pipe::Pipe;
 use crate::runtime::Runtime;
+#[cfg(any(test, fuzzing))]
+pub use scripted::Trunked;
 use task::Task;
 
 /// The property in READY of who dials a trunk, and of who takes it as one.
@@ -227,8 +230,4 @@ fn refuse_all(desk: &Desk, why: io::ErrorKind) {
     for asked in asked.into_iter().flatten() {
         let _ = asked.tell.send(Err(why.into()));
     }
-}
-
-fn addr_of(stream: &tokio::net::TcpStream) -> Option<SocketAddr> {
-    stream.peer_addr().ok()
 }

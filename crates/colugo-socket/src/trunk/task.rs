@@ -10,22 +10,24 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
-use colugo_zmtp::{Handshake, HandshakeConfig, SocketType, parse_header};
+use colugo_zmtp::{
+    Handshake, HandshakeConfig, MAX_LANE_CHUNK, SocketType, TrunkFrame, parse_header,
+};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-use super::frame::{MAX_BODY, Said};
 use super::lane::{Fault, Lane, Pumped};
 use super::lanes::Lanes;
-use super::{Desk, OnLane, PROPERTY, Trunks, VERSION, addr_of, refuse_all};
+use super::{Desk, OnLane, PROPERTY, Trunks, VERSION, refuse_all};
 use crate::endpoint::{Endpoint, Place};
 use crate::gate::lock;
 use crate::greet::Passed;
 use crate::options::{HANDSHAKE_TIMEOUT, LEAVE_WAIT, TRUNK_IDLE, TRUNK_OUT, UNTAKEN_TIMEOUT};
 use crate::pipe::Pipe;
 use crate::runtime::poll_again;
+use crate::stream::Stream;
 use crate::tcp;
 
 /// Smallest and largest read. A read that fills its buffer doubles the next one.
@@ -33,6 +35,8 @@ const READ_MIN: usize = 8 << 10;
 const READ_MAX: usize = 256 << 10;
 /// How often the processor is given away while more comes to be written: half a microsecond each when it is idle.
 const YIELDS: usize = 4;
+/// Octets of a frame at most: a chunk, and what is in front of it.
+const MAX_BODY: usize = 5 + MAX_LANE_CHUNK;
 /// Rounds of reading and writing before the other tasks of the thread get their turn.
 const ROUNDS: usize = 8;
 
@@ -52,7 +56,9 @@ pub(super) async fn dialled(trunks: Arc<Trunks>, to: Endpoint, desk: Arc<Desk>) 
     let began: io::Result<_> = run.await;
     match began {
         Ok((stream, rest)) => {
-            let ended = Task::new(stream, rest, desk.clone(), None).run().await;
+            let ended = Task::new(Stream::Tcp(stream), rest, desk.clone(), None)
+                .run()
+                .await;
             tracing::debug!(%to, ?ended, "a trunk ended");
             refuse_all(&desk, io::ErrorKind::ConnectionAborted);
             trunks.ended(&to, false);
@@ -107,7 +113,7 @@ async fn shake(stream: &mut TcpStream, kind: SocketType, passed: Passed) -> io::
 }
 
 pub(super) struct Task {
-    stream: TcpStream,
+    stream: Stream,
     remote: Option<SocketAddr>,
     desk: Arc<Desk>,
     lanes: Lanes,
@@ -132,14 +138,14 @@ pub(super) struct Task {
 }
 
 impl Task {
-    fn new(
-        stream: TcpStream,
+    pub(super) fn new(
+        stream: Stream,
         input: BytesMut,
         desk: Arc<Desk>,
         on_lane: Option<OnLane>,
     ) -> Box<Self> {
         Box::new(Self {
-            remote: addr_of(&stream),
+            remote: stream.remote(),
             stream,
             desk,
             lanes: Lanes::default(),
@@ -184,11 +190,11 @@ impl Task {
     ) {
         let _living = trunks.living(&desk);
         tune(&stream);
-        let remote = addr_of(&stream);
+        let remote = stream.peer_addr().ok();
         let shake = shake(&mut stream, SocketType::Router, passed);
         let ended = match tokio::time::timeout(HANDSHAKE_TIMEOUT, shake).await {
             Ok(Ok(rest)) => {
-                let task = Self::new(stream, rest, desk.clone(), Some(on_lane));
+                let task = Self::new(Stream::Tcp(stream), rest, desk.clone(), Some(on_lane));
                 task.run().await
             }
             Ok(Err(error)) => Err(error),
@@ -198,7 +204,7 @@ impl Task {
         refuse_all(&desk, io::ErrorKind::ConnectionAborted);
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.desk.task.register(cx.waker());
         for _ in 0..ROUNDS {
             self.take_asked();
@@ -263,7 +269,8 @@ impl Task {
                 continue;
             };
             self.next = id.wrapping_add(1);
-            Said::Open(id, &asked.address).put(&mut self.out);
+            let address = &asked.address;
+            TrunkFrame::Open { lane: id, address }.encode(&mut self.out);
             let far = self.add(id);
             self.asked.insert(id, (asked.tell, far));
         }
@@ -396,7 +403,7 @@ impl Task {
             // Commands, and messages of several frames: what a later version may say.
             if !header.command {
                 if !header.more && !self.parts {
-                    let said = Said::parse(body).ok_or(Fault("what no version says"))?;
+                    let said = TrunkFrame::parse(body).ok_or(Fault("what no version says"))?;
                     self.heard(said)?;
                 }
                 self.parts = header.more;
@@ -405,28 +412,28 @@ impl Task {
         }
     }
 
-    fn heard(&mut self, said: Said<'_>) -> Result<(), Fault> {
+    fn heard(&mut self, said: TrunkFrame<'_>) -> Result<(), Fault> {
         match said {
-            Said::Open(id, address) => self.open(id, address),
-            Said::Accept(id) => {
+            TrunkFrame::Open { lane: id, address } => self.open(id, address),
+            TrunkFrame::Accept { lane: id } => {
                 let (tell, far) = self.asked.remove(&id).ok_or(Fault("accepted unasked"))?;
                 // If nobody waits any more, the lane ends: its other end is dropped.
                 let _ = tell.send(Ok(far));
                 Ok(())
             }
-            Said::Data(id, octets) => match self.lanes.get_mut(id) {
+            TrunkFrame::Data { lane: id, octets } => match self.lanes.get_mut(id) {
                 Some(lane) => lane.hear(octets, &mut self.out),
                 None => Err(Fault("octets of no lane")),
             },
-            Said::Credit(id, octets) => {
+            TrunkFrame::Credit { lane: id, octets } => {
                 // A lane that is over here was not there when this was said.
                 let Some(lane) = self.lanes.get_mut(id) else {
                     return Ok(());
                 };
                 lane.hear_credit(octets)
             }
-            Said::End(id) => self.end(id),
-            Said::Unknown => Ok(()),
+            TrunkFrame::End { lane: id } => self.end(id),
+            _ => Ok(()),
         }
     }
 
@@ -435,17 +442,17 @@ impl Task {
             return Err(Fault("asks for a lane that it may not have"));
         }
         if !self.lanes.has_place(id) || self.desk.leaving.load(Ordering::SeqCst) {
-            Said::End(id).put(&mut self.out);
+            TrunkFrame::End { lane: id }.encode(&mut self.out);
             return Ok(());
         }
         let far = self.add(id);
         let on_lane = self.on_lane.as_mut();
         let taken = on_lane.is_some_and(|on_lane| on_lane(address, super::Lane(far)));
         if taken {
-            Said::Accept(id).put(&mut self.out);
+            TrunkFrame::Accept { lane: id }.encode(&mut self.out);
         } else {
             self.lanes.remove(id);
-            Said::End(id).put(&mut self.out);
+            TrunkFrame::End { lane: id }.encode(&mut self.out);
         }
         Ok(())
     }
