@@ -15,6 +15,7 @@ use crate::inbox::Inbox;
 use crate::kind::{Kind, Router, XPub};
 use crate::options::{Heartbeat, MAX_MESSAGE_LIMIT, MIN_INTERVAL, Options, Overflow, QueueLimit};
 use crate::runtime::Runtime;
+use crate::security::Security;
 use crate::socket::Socket;
 
 /// Settings of a socket to be made. See each method for the default.
@@ -62,6 +63,12 @@ impl<K: Kind> Builder<K> {
     /// A property for the handshake. Names of the application's own begin with `X-`.
     pub fn property(mut self, name: impl Into<String>, value: impl Into<Bytes>) -> Self {
         self.options.properties.push((name.into(), value.into()));
+        self
+    }
+
+    /// Secures all its connections, lanes of trunks too. Default: NULL, which is no security.
+    pub fn security(mut self, security: impl Security) -> Self {
+        self.options.security = Some(Arc::new(security));
         self
     }
 

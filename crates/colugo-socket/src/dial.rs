@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use colugo_zmtp::{PeerHello, SocketType};
 
 use crate::core::Core;
 use crate::endpoint::{Endpoint, Place};
 use crate::event::SocketEvent;
 use crate::gate::lock;
-use crate::greet::{Passed, greet, part};
+use crate::greet::{Greeted, Passed, greet, part};
 #[cfg(unix)]
 use crate::ipc;
 use crate::link::{CLOSE, Link};
@@ -26,6 +26,7 @@ use crate::lobby::Waiting;
 use crate::options::{CLOSING_PAUSE, HEALTHY_AFTER};
 use crate::peer::Peer;
 use crate::random;
+use crate::sealed::seal;
 use crate::session::Session;
 use crate::stream::Stream;
 use crate::tasks::TaskGuard;
@@ -302,7 +303,11 @@ pub(crate) async fn run_connection(
     .await;
     drop(waiting);
     // The seat is dropped after the session.
-    let ((peer, _seat, colugo), rest) = match greeted {
+    let Greeted {
+        admitted: (peer, _seat, colugo),
+        rest,
+        sealing,
+    } = match greeted {
         Ok(Some(done)) => done,
         Ok(None) => {
             part(&mut stream).await;
@@ -318,6 +323,10 @@ pub(crate) async fn run_connection(
         }
     };
     let stamped = core.options.stamped && colugo;
+    let (stream, rest) = match sealing {
+        Some(sealing) => (seal(core, stream, sealing, rest), BytesMut::new()),
+        None => (stream, rest),
+    };
     let (read, write) = stream.split();
     // With heartbeats a silent peer is found out much sooner; without, keepalive alone finds it, and this would make it slower.
     if core.options.heartbeat.is_some() && peer.minor() >= 1 {

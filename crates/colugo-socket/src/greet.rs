@@ -3,15 +3,19 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use colugo_zmtp::{Handshake, HandshakeConfig, PeerHello, SocketType};
+use colugo_zmtp::{
+    Decision, Handshake, HandshakeConfig, HandshakeError, PeerHello, Sealing, SocketType,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::event::HandshakeFault;
 use crate::options::Options;
+use crate::security::Security;
 use crate::stream::Stream;
 
 /// Room for an honest handshake; more is read as it comes.
@@ -28,7 +32,17 @@ pub(crate) struct Passed {
     pub(crate) heard: BytesMut,
 }
 
-/// Shakes hands. Gives who is there, what was read beyond the handshake, and what `admit` gave. None: it did not admit the peer.
+/// What a handshake led to.
+pub(crate) struct Greeted<A> {
+    /// What `admit` gave.
+    pub(crate) admitted: A,
+    /// What was read beyond the handshake.
+    pub(crate) rest: BytesMut,
+    /// How traffic is sealed, if it is.
+    pub(crate) sealing: Option<Sealing>,
+}
+
+/// Shakes hands. None: `admit` did not admit the peer.
 ///
 /// With `peer_first` the peer introduces itself first, so that one who is not admitted never takes itself for connected: what waits at
 /// its side is not sent, and not lost. `spoke` is set when the peer has said anything.
@@ -40,7 +54,7 @@ pub(crate) async fn greet<A>(
     peer_first: bool,
     spoke: &AtomicBool,
     admit: impl FnOnce(PeerHello) -> Option<A>,
-) -> Result<Option<(A, BytesMut)>, HandshakeFault> {
+) -> Result<Option<Greeted<A>>, HandshakeFault> {
     let exchange = exchange(stream, kind, options, passed, peer_first, spoke, admit);
     match tokio::time::timeout(options.handshake_timeout, exchange).await {
         Ok(done) => done,
@@ -74,11 +88,18 @@ async fn exchange<A>(
     peer_first: bool,
     spoke: &AtomicBool,
     admit: impl FnOnce(PeerHello) -> Option<A>,
-) -> Result<Option<(A, BytesMut)>, HandshakeFault> {
+) -> Result<Option<Greeted<A>>, HandshakeFault> {
     let mut config = HandshakeConfig::new(kind);
     config.identity.clone_from(&options.identity);
     config.properties.clone_from(&options.properties);
-    let mut handshake = Handshake::new(config);
+    let security = options.security.as_deref();
+    let mut handshake = match security {
+        Some(security) => Handshake::with_mechanism(config, security.mechanism()),
+        None => Handshake::new(config),
+    };
+    let from = stream.remote();
+    // Who has to prove something does not begin with READY.
+    let peer_first = peer_first && security.is_none();
     let mut out = Vec::with_capacity(256);
     let Passed { sent, heard } = passed;
     let mut unseen = !heard.is_empty();
@@ -101,9 +122,8 @@ async fn exchange<A>(
             return Err(HandshakeFault::Eof);
         }
         spoke.store(true, Ordering::Relaxed);
-        match handshake.receive(&buf) {
-            Ok((consumed, done)) => {
-                buf.advance(consumed.min(buf.len()));
+        match advance(&mut handshake, &mut buf, security, from) {
+            Ok(done) => {
                 if let Some(hello) = done {
                     check(&hello, options)?;
                     let Some(admitted) = admit(hello) else {
@@ -111,7 +131,11 @@ async fn exchange<A>(
                     };
                     handshake.transmit(&mut out);
                     stream.write_all(&out).await.map_err(fault)?;
-                    return Ok(Some((admitted, buf)));
+                    return Ok(Some(Greeted {
+                        admitted,
+                        rest: buf,
+                        sealing: handshake.into_sealing(),
+                    }));
                 }
             }
             Err(error) => {
@@ -122,6 +146,26 @@ async fn exchange<A>(
                 }
                 return Err(error.into());
             }
+        }
+    }
+}
+
+/// Takes what is there, and answers what the mechanism asks.
+fn advance(
+    handshake: &mut Handshake,
+    buf: &mut BytesMut,
+    security: Option<&dyn Security>,
+    from: Option<SocketAddr>,
+) -> Result<Option<PeerHello>, HandshakeError> {
+    loop {
+        let (consumed, done) = handshake.receive(buf)?;
+        buf.advance(consumed.min(buf.len()));
+        let Some(question) = handshake.question() else {
+            return Ok(done);
+        };
+        let decision = security.map_or(Decision::Deny, |it| it.decide(question, from));
+        if let Some(hello) = handshake.answer(decision)? {
+            return Ok(Some(hello));
         }
     }
 }

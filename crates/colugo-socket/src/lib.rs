@@ -87,6 +87,8 @@ mod runs;
 mod runtime;
 #[cfg(any(test, fuzzing))]
 mod scripted;
+mod sealed;
+mod security;
 mod sending;
 mod session;
 #[cfg(test)]
@@ -127,7 +129,7 @@ pub mod fuzzing {
 
 pub use builder::Builder;
 pub use bytes::Bytes;
-pub use colugo_zmtp::{HandshakeError, SocketType};
+pub use colugo_zmtp::{Decision, HandshakeError, Mechanism, Question, SocketType};
 pub use endpoint::{Endpoint, EndpointError, ToEndpoint};
 pub use error::{
     BindError, BuildError, ConnectError, ProxyError, RecvError, SendError, SubscribeError,
@@ -138,6 +140,7 @@ pub use message::{LinkId, Message, MessageRef, Meta, Outgoing};
 pub use options::{Overflow, QueueLimit};
 pub use peer::Peer;
 pub use runtime::on_data_thread;
+pub use security::Security;
 pub use socket::{
     DealerSocket, PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket,
     RouterSocket, Socket, SubSocket, XPubSocket, XSubSocket,

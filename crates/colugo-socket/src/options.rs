@@ -1,8 +1,11 @@
 //! Every bound and setting of a socket: default, unit, reason. Nothing here does anything.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+
+use crate::security::Security;
 
 /// Bound of a queue: it is full when either number is reached. An empty queue takes one message of any legal size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +165,8 @@ pub(crate) struct Options {
     pub(crate) verbose: bool,
     pub(crate) heartbeat: Option<Heartbeat>,
     pub(crate) untaken_timeout: Option<Duration>,
+    /// None: NULL.
+    pub(crate) security: Option<Arc<dyn Security>>,
 }
 
 impl Options {
@@ -188,6 +193,7 @@ impl Options {
                 timeout: HEARTBEAT.1,
             }),
             untaken_timeout: Some(UNTAKEN_TIMEOUT),
+            security: None,
         }
     }
 }

@@ -156,20 +156,31 @@ impl Trunks {
     /// A lane to what has this address, on the trunk to there, which is dialled if need be. On the data thread.
     pub(crate) async fn open(self: &Arc<Self>, to: &Endpoint, address: Bytes) -> io::Result<Pipe> {
         let (tell, told) = oneshot::channel();
-        let mut asked = Some(Asked { address, tell });
-        while let Some(question) = asked.take() {
+        let asked = Asked { address, tell };
+        let desk = loop {
             let desk = self.desk(to)?;
-            match &mut *lock(&desk.asked) {
-                Some(waiting) => waiting.push(question),
-                // It has just ended, and is no longer known when this is asked again.
-                None => asked = Some(question),
+            if let Some(waiting) = &mut *lock(&desk.asked) {
+                waiting.push(asked);
+                break desk.clone();
             }
-            desk.task.wake();
-        }
+            // It has just ended, and is no longer known when this is asked again.
+        };
+        desk.task.wake();
         match tokio::time::timeout(LANE_WITHIN, told).await {
             Ok(Ok(done)) => done,
             Ok(Err(_)) => Err(io::ErrorKind::ConnectionAborted.into()),
-            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+            Err(_) => {
+                // Who is there answers much sooner. What it has stays with it; who asks next has another one dialled.
+                self.forget(to, &desk);
+                Err(io::ErrorKind::TimedOut.into())
+            }
+        }
+    }
+
+    fn forget(&self, to: &Endpoint, desk: &Arc<Desk>) {
+        let mut known = lock(&self.known);
+        if matches!(known.get(to), Some(Known::Dialled(other)) if Arc::ptr_eq(other, desk)) {
+            known.remove(to);
         }
     }
 
@@ -208,13 +219,12 @@ impl Trunks {
     }
 
     /// The trunk to there has ended.
-    fn ended(&self, to: &Endpoint, takes_none: bool) {
+    fn ended(&self, to: &Endpoint, desk: &Arc<Desk>, takes_none: bool) {
+        self.forget(to, desk);
         let mut known = lock(&self.known);
         if takes_none {
             let until = Instant::now() + NO_TRUNK_FOR;
             known.insert(to.clone(), Known::TakesNone(until));
-        } else {
-            known.remove(to);
         }
         // Who is gone for good is not remembered for good.
         known.retain(|_, known| match known {

@@ -61,12 +61,12 @@ pub(super) async fn dialled(trunks: Arc<Trunks>, to: Endpoint, desk: Arc<Desk>) 
                 .await;
             tracing::debug!(%to, ?ended, "a trunk ended");
             refuse_all(&desk, io::ErrorKind::ConnectionAborted);
-            trunks.ended(&to, false);
+            trunks.ended(&to, &desk, false);
         }
         Err(error) => {
             tracing::debug!(%to, %error, "no trunk");
             refuse_all(&desk, error.kind());
-            trunks.ended(&to, error.kind() == io::ErrorKind::Unsupported);
+            trunks.ended(&to, &desk, error.kind() == io::ErrorKind::Unsupported);
         }
     }
 }
