@@ -22,7 +22,7 @@ pub const ROLES: &[(&str, Role)] = &[
     ("node.ask", ask),
     ("node.crowd", crowd),
     ("node.member", member),
-    ("node.idle", idle),
+    ("node.quiet", idle),
     ("node.repeat", repeat),
     ("thread.repeat", repeat_bare),
 ];

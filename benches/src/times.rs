@@ -115,7 +115,7 @@ pub fn idle() -> Suite {
         group,
         label: String::new(),
         trial: Trial::Solo(
-            Part::new("node.idle")
+            Part::new("node.quiet")
                 .set("ns", format!("bench-{group}"))
                 .set("count", count),
         ),

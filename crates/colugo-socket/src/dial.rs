@@ -272,7 +272,7 @@ pub(crate) async fn run_connection(
     origin: Origin,
     stop: &AtomicBool,
 ) {
-    let (dialled, waiting, passed) = match origin {
+    let (mut dialled, waiting, mut passed) = match origin {
         Origin::Dialled(endpoint) => (Some(endpoint), None, Passed::default()),
         Origin::Accepted(waiting, passed) => (None, Some(waiting), passed),
     };
@@ -284,8 +284,9 @@ pub(crate) async fn run_connection(
     stream.tune();
     let addr = stream.remote();
     let seats = matches!(core.kind, SocketType::Router | SocketType::Pair);
-    let admit = |hello: PeerHello| {
+    let mut admit = |hello: PeerHello| {
         let colugo = hello.colugo;
+        let dialled = dialled.take();
         let peer = Arc::new(Peer::new(link.id, addr, dialled, hello, core.is_router()));
         let counted = core.count_in(&peer)?;
         let seat = core.admit(&peer)?;
@@ -295,10 +296,10 @@ pub(crate) async fn run_connection(
         &mut stream,
         core.kind,
         &core.options,
-        passed,
+        &mut passed,
         seats && !outgoing,
         &spoke,
-        admit,
+        &mut admit,
     )
     .await;
     drop(waiting);

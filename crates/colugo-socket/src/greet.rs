@@ -3,7 +3,6 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -46,19 +45,31 @@ pub(crate) struct Greeted<A> {
 ///
 /// With `peer_first` the peer introduces itself first, so that one who is not admitted never takes itself for connected: what waits at
 /// its side is not sent, and not lost. `spoke` is set when the peer has said anything.
+// What is passed by reference is not in the future of a connection that may never shake hands.
 pub(crate) async fn greet<A>(
     stream: &mut Stream,
     kind: SocketType,
     options: &Options,
-    passed: Passed,
+    passed: &mut Passed,
     peer_first: bool,
     spoke: &AtomicBool,
-    admit: impl FnOnce(PeerHello) -> Option<A>,
+    admit: &mut impl FnMut(PeerHello) -> Option<A>,
 ) -> Result<Option<Greeted<A>>, HandshakeFault> {
     let exchange = exchange(stream, kind, options, passed, peer_first, spoke, admit);
     match tokio::time::timeout(options.handshake_timeout, exchange).await {
         Ok(done) => done,
         Err(_) => Err(HandshakeFault::TimedOut),
+    }
+}
+
+/// The handshake of one more connection.
+fn begin(kind: SocketType, options: &Options) -> Handshake {
+    let mut config = HandshakeConfig::new(kind);
+    config.identity.clone_from(&options.identity);
+    config.properties.clone_from(&options.properties);
+    match &options.security {
+        Some(security) => Handshake::with_mechanism(config, security.mechanism()),
+        None => Handshake::new(config),
     }
 }
 
@@ -84,45 +95,37 @@ async fn exchange<A>(
     stream: &mut Stream,
     kind: SocketType,
     options: &Options,
-    passed: Passed,
+    passed: &mut Passed,
     peer_first: bool,
     spoke: &AtomicBool,
-    admit: impl FnOnce(PeerHello) -> Option<A>,
+    admit: &mut impl FnMut(PeerHello) -> Option<A>,
 ) -> Result<Option<Greeted<A>>, HandshakeFault> {
-    let mut config = HandshakeConfig::new(kind);
-    config.identity.clone_from(&options.identity);
-    config.properties.clone_from(&options.properties);
-    let security = options.security.as_deref();
-    let mut handshake = match security {
-        Some(security) => Handshake::with_mechanism(config, security.mechanism()),
-        None => Handshake::new(config),
-    };
-    let from = stream.remote();
+    let mut handshake = begin(kind, options);
     // Who has to prove something does not begin with READY.
-    let peer_first = peer_first && security.is_none();
+    let peer_first = peer_first && options.security.is_none();
     let mut out = Vec::with_capacity(256);
-    let Passed { sent, heard } = passed;
-    let mut unseen = !heard.is_empty();
-    let mut buf = heard;
+    let Passed { sent, heard: buf } = passed;
+    let mut unseen = !buf.is_empty();
     buf.reserve(FIRST_READ);
     let mut greeted = false;
     loop {
         if !(peer_first && greeted) {
             handshake.transmit(&mut out);
             if !greeted {
-                out.drain(..sent.min(out.len()));
+                out.drain(..(*sent).min(out.len()));
             }
             greeted = true;
         }
         if !out.is_empty() {
             stream.write_all(&out).await.map_err(fault)?;
-            out.clear();
+            // Nothing is held while the peer is waited for.
+            out = Vec::new();
         }
-        if !std::mem::take(&mut unseen) && stream.read_buf(&mut buf).await.map_err(fault)? == 0 {
+        if !std::mem::take(&mut unseen) && stream.read_buf(buf).await.map_err(fault)? == 0 {
             return Err(HandshakeFault::Eof);
         }
         spoke.store(true, Ordering::Relaxed);
-        match advance(&mut handshake, &mut buf, security, from) {
+        match advance(&mut handshake, buf, options, stream) {
             Ok(done) => {
                 if let Some(hello) = done {
                     check(&hello, options)?;
@@ -133,7 +136,7 @@ async fn exchange<A>(
                     stream.write_all(&out).await.map_err(fault)?;
                     return Ok(Some(Greeted {
                         admitted,
-                        rest: buf,
+                        rest: std::mem::take(buf),
                         sealing: handshake.into_sealing(),
                     }));
                 }
@@ -154,8 +157,8 @@ async fn exchange<A>(
 fn advance(
     handshake: &mut Handshake,
     buf: &mut BytesMut,
-    security: Option<&dyn Security>,
-    from: Option<SocketAddr>,
+    options: &Options,
+    stream: &Stream,
 ) -> Result<Option<PeerHello>, HandshakeError> {
     loop {
         let (consumed, done) = handshake.receive(buf)?;
@@ -163,7 +166,9 @@ fn advance(
         let Some(question) = handshake.question() else {
             return Ok(done);
         };
-        let decision = security.map_or(Decision::Deny, |it| it.decide(question, from));
+        let security = options.security.as_deref();
+        let decide = |it: &dyn Security| it.decide(question, stream.remote());
+        let decision = security.map_or(Decision::Deny, decide);
         if let Some(hello) = handshake.answer(decision)? {
             return Ok(Some(hello));
         }

@@ -35,10 +35,10 @@ pub(super) async fn pose(pipe: Pipe, kind: SocketType, manner: Manner) {
                 &mut stream,
                 kind,
                 &options,
-                Passed::default(),
+                &mut Passed::default(),
                 false,
                 &AtomicBool::default(),
-                Some,
+                &mut Some,
             )
             .await
             .is_ok()
