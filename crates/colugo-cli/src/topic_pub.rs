@@ -60,12 +60,23 @@ pub(crate) fn run(network: &NetworkArgs, args: &PubArgs) -> Outcome {
         publisher: &publisher,
         sent: 0,
         dropped: 0,
+        reached: 0,
     };
     let published = sender
         .wait()
         .and_then(|there| if there { sender.publish() } else { Ok(()) });
-    let Sender { sent, dropped, .. } = sender;
-    let to = publisher.subscriber_count();
+    let Sender {
+        sent,
+        dropped,
+        reached,
+        ..
+    } = sender;
+    // Who has had its message may be gone by now.
+    let to = if args.rate.is_some() {
+        publisher.subscriber_count()
+    } else {
+        reached
+    };
     let drained = session.close();
     published?;
     if sent == 0 && session.was_interrupted() {
@@ -111,6 +122,8 @@ struct Sender<'a> {
     publisher: &'a Publisher,
     sent: u64,
     dropped: u64,
+    /// Subscribers that the last message was for.
+    reached: usize,
 }
 
 impl Sender<'_> {
@@ -193,7 +206,10 @@ impl Sender<'_> {
             }
             let Some(payload) = next()? else { break };
             match self.publisher.send_bytes(payload) {
-                Ok(sent) => self.dropped += u64::from(sent.dropped),
+                Ok(sent) => {
+                    self.dropped += u64::from(sent.dropped);
+                    self.reached = (sent.queued + sent.dropped) as usize;
+                }
                 Err(SendError::Closed) => break,
                 Err(error) => return Err(Failure::new(error)),
             }

@@ -58,13 +58,21 @@ impl Default for Trunked {
     }
 }
 
-fn read(pipe: &Pipe, most: usize) -> Vec<u8> {
-    let mut space = vec![0; most];
-    let mut buf = ReadBuf::new(&mut space);
-    let _ = pipe
-        .read
-        .poll_read(&Context::from_waker(Waker::noop()), &mut buf);
-    buf.filled().to_vec()
+/// Appends what is there, but no more than `most` octets.
+fn read(pipe: &Pipe, most: usize, out: &mut Vec<u8>) {
+    let cx = Context::from_waker(Waker::noop());
+    let mut space = [0; 4096];
+    let mut left = most;
+    while left > 0 {
+        let room = left.min(space.len());
+        let mut buf = ReadBuf::new(space.get_mut(..room).unwrap_or_default());
+        let _ = pipe.read.poll_read(&cx, &mut buf);
+        if buf.filled().is_empty() {
+            return;
+        }
+        left -= buf.filled().len();
+        out.extend_from_slice(buf.filled());
+    }
 }
 
 impl Trunked {
@@ -80,7 +88,7 @@ impl Trunked {
                 let polled =
                     (!self.over).then(|| self.task.poll(&mut Context::from_waker(Waker::noop())));
                 self.over |= matches!(polled, Some(Poll::Ready(_)));
-                answer.extend(read(&self.far, ROOM));
+                read(&self.far, usize::MAX, &mut answer);
             }
             if said.is_empty() || self.over {
                 return (answer, !self.over);
@@ -97,7 +105,7 @@ impl Trunked {
         let at = usize::from(which) % lanes.len();
         let Some(pipe) = lanes.get(at) else { return };
         match what % 4 {
-            0 => drop(read(pipe, usize::from(what) << 12)),
+            0 => read(pipe, usize::from(what) << 12, &mut Vec::new()),
             1 => drop(pipe.write.try_write(&vec![what; usize::from(what) << 8])),
             2 => pipe.write.end(),
             _ => drop(lanes.swap_remove(at)),
