@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use colugo_testkit::free_port;
+
 /// What carries the connections of a test.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Transport {
@@ -36,8 +38,8 @@ impl Transport {
             NEXT.fetch_add(1, Ordering::Relaxed)
         );
         match self {
-            Self::Tcp => format!("tcp://127.0.0.1:{}", free_port("127.0.0.1:0")),
-            Self::Tcp6 => format!("tcp://[::1]:{}", free_port("[::1]:0")),
+            Self::Tcp => format!("tcp://127.0.0.1:{}", free_port()),
+            Self::Tcp6 => format!("tcp://[::1]:{}", free_port()),
             #[cfg(unix)]
             Self::Ipc => format!("ipc://{}", std::env::temp_dir().join(unique).display()),
             #[cfg(target_os = "linux")]
@@ -45,12 +47,6 @@ impl Transport {
             Self::Inproc => format!("inproc://{unique}"),
         }
     }
-}
-
-/// A port that was free a moment ago.
-fn free_port(address: &str) -> u16 {
-    let listener = std::net::TcpListener::bind(address).unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// Makes of functions that take a [`Transport`] tests of the same name, one for each.

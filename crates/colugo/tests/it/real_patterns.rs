@@ -132,16 +132,16 @@ fn nodes_see_each_other_come_and_go() -> Done {
 #[test]
 fn fixed_peers_find_each_other_without_discovery() -> Done {
     let place = Place::new();
-    let hub = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let a = place
         .builder("a")
         .network(colugo::Network::Peers)
-        .listen(hub.to_string())
+        .listen("127.0.0.1:0")
         .build()?;
+    let at = a.control_address().ok_or("no control port")?;
     let b = place
         .builder("b")
         .network(colugo::Network::Peers)
-        .peer(format!("tcp://{hub}"))
+        .peer(format!("tcp://{at}"))
         .build()?;
     let sub = b.subscriber("t").build()?;
     let publisher = a.publisher("t").build()?;
