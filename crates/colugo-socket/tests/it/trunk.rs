@@ -49,9 +49,11 @@ impl Door {
                     takes.get(address).is_some_and(|takes| takes(lane))
                 };
                 let copy = stream.try_clone().unwrap();
+                // Messages may come by it before it is in the list: who looks then waits.
+                let mut trunks = trunks.lock().unwrap();
                 // A socket may be gone already.
                 if let Ok(trunk) = Trunk::adopt(stream, 0, b"", on_lane) {
-                    trunks.lock().unwrap().push((copy, trunk));
+                    trunks.push((copy, trunk));
                 }
             }
         });
@@ -239,9 +241,11 @@ fn a_trunk_that_breaks_is_dialled_again_and_ends_when_nobody_needs_it() {
     for round in 0..3 {
         for (publisher, subscriber) in publishers.iter().zip(&subscribers) {
             assert!(publisher.wait_for_subscribers(1, PATIENCE));
-            // Until it has come by the new connection: who is lost is told of a moment later.
-            while subscriber.recv_timeout(Duration::from_millis(1)).is_err() {
-                publisher.send("hello").unwrap();
+            // Until this round's has come, which only the new connection can bring: who is lost is told of a moment later.
+            let said = format!("round {round}");
+            let came = || subscriber.recv_timeout(Duration::from_millis(1));
+            while !came().is_ok_and(|message| message.payload() == said.as_str()) {
+                publisher.send(said.as_str()).unwrap();
             }
         }
         if round < 2 {
