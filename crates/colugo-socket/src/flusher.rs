@@ -64,15 +64,18 @@ impl Flusher {
     /// Has the link written soon. The caller is its writer and hands that role over.
     pub(crate) fn mark(&self, link: Arc<Link>) {
         lock(&self.dirty).push(link);
-        if !self.awake.swap(true, Ordering::SeqCst) {
-            self.task.wake();
-        }
+        self.stir();
     }
 
     /// Has somebody told that something came into an inbox, once the other links have had their turn that something came by: who is woken by the first
     /// message of many takes the processor from this thread, and sleeps again before the second.
     pub(crate) fn notify_later(&self, inbox: Arc<Inbox>) {
         lock(&self.arrived).push(inbox);
+        self.stir();
+    }
+
+    /// Has the task look, unless it is about to.
+    fn stir(&self) {
         if !self.awake.swap(true, Ordering::SeqCst) {
             self.task.wake();
         }
@@ -94,9 +97,7 @@ impl Flusher {
     /// The same for several links, with one lock and one wake-up.
     pub(crate) fn mark_all(&self, links: impl Iterator<Item = Arc<Link>>) {
         lock(&self.dirty).extend(links);
-        if !self.awake.swap(true, Ordering::SeqCst) {
-            self.task.wake();
-        }
+        self.stir();
     }
 
     /// Writes the marked links. Only on the data thread.
@@ -158,9 +159,7 @@ impl Flusher {
     /// Has the link's buffers taken away once it is idle.
     pub(crate) fn keep_warm(&self, link: Arc<Link>) {
         lock(&self.warm).push(link);
-        if !self.awake.swap(true, Ordering::SeqCst) {
-            self.task.wake();
-        }
+        self.stir();
     }
 
     /// The task.

@@ -3,20 +3,21 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
 use colugo_zmtp::{Sealing, parse_header, put_frame, put_header};
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 
 use crate::core::Core;
-use crate::options::{LEAVE_WAIT, PIPE_OCTETS};
+use crate::options::{MAX_COMMAND, PIPE_OCTETS};
 use crate::pipe::{Look, Pipe};
 use crate::stream::Stream;
 use crate::tasks::TaskGuard;
 
+/// Octets that are read and sealed at a time.
 const READ: usize = 64 << 10;
 /// Sealed octets that wait for the system, until no more are sealed.
 const OUT: usize = 256 << 10;
@@ -28,7 +29,7 @@ pub(crate) fn seal(core: &Arc<Core>, stream: Stream, sealing: Sealing, rest: Byt
     let limit = core
         .options
         .max_message
-        .max(crate::options::MAX_COMMAND as usize)
+        .max(MAX_COMMAND as usize)
         .saturating_add(sealing.overhead);
     let sealer = Sealer {
         stream,
@@ -81,12 +82,7 @@ impl Sealer {
             tracing::debug!(%error, "a sealed connection broke");
         }
         self.pipe.write.end();
-        let part = async {
-            let _ = self.stream.shutdown().await;
-            let mut scrap = [0; 1024];
-            while self.stream.read(&mut scrap).await.is_ok_and(|n| n > 0) {}
-        };
-        let _ = tokio::time::timeout(LEAVE_WAIT, part).await;
+        self.stream.leave().await;
     }
 
     /// Ready when either side has ended.
@@ -127,18 +123,12 @@ impl Sealer {
             }
             done = true;
         }
-        while let Some(rest) = self.out.get(self.written..).filter(|rest| !rest.is_empty()) {
-            match Pin::new(&mut self.stream).poll_write(cx, rest) {
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(written)) => self.written += written,
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending if done => return Ok(Poll::Ready(())),
-                Poll::Pending => return Ok(Poll::Pending),
-            }
+        let wrote = self.stream.poll_write_all(cx, &self.out, &mut self.written);
+        if wrote?.is_ready() {
+            self.out.clear();
+            self.written = 0;
+            self.pipe.read.consume(std::mem::take(&mut self.taken));
         }
-        self.out.clear();
-        self.written = 0;
-        self.pipe.read.consume(std::mem::take(&mut self.taken));
         Ok(if done { Poll::Ready(()) } else { Poll::Pending })
     }
 

@@ -166,18 +166,22 @@ impl<K: Kind> Socket<K> {
         sent: usize,
         heard: &[u8],
     ) -> std::io::Result<()> {
-        if self.core.is_closing() {
-            return Err(std::io::ErrorKind::NotConnected.into());
-        }
         stream.set_nonblocking(true)?;
         let entered = self.core.handle.enter();
         let stream = tokio::net::TcpStream::from_std(stream)?;
         drop(entered);
         let heard = heard.into();
+        self.take_in(Stream::Tcp(stream), Passed { sent, heard })
+    }
+
+    fn take_in(&self, stream: Stream, passed: Passed) -> std::io::Result<()> {
+        if self.core.is_closing() {
+            return Err(std::io::ErrorKind::NotConnected.into());
+        }
         let (core, guard) = (self.core.clone(), self.core.guard());
         // Where connections are accepted, too: on the data thread.
         self.core.handle.spawn(async move {
-            listen::take(&core, Stream::Tcp(stream), Passed { sent, heard });
+            listen::take(&core, stream, passed);
             drop(guard);
         });
         Ok(())
@@ -215,7 +219,7 @@ impl<K: Kind> Socket<K> {
 
     /// [`connect_or`](Self::connect_or), but by a lane of the trunk to `other` where there are trunks: a connection that all sockets of this process
     /// share which dial so. It is dialled with the first of them, and ends a while after the last. `address` says there, see [`Trunk::adopt`](crate::Trunk::adopt), what
-    /// the lane is to; at most 512 octets.
+    /// the lane is to; there is none to what takes more than 512 octets to say.
     ///
     /// ```
     /// # use std::io::Read;
@@ -254,15 +258,7 @@ impl<K: Kind> Socket<K> {
     /// # Errors
     /// The socket is closed.
     pub fn take_lane(&self, lane: Lane) -> std::io::Result<()> {
-        if self.core.is_closing() {
-            return Err(std::io::ErrorKind::NotConnected.into());
-        }
-        let (core, guard) = (self.core.clone(), self.core.guard());
-        self.core.handle.spawn(async move {
-            listen::take(&core, Stream::Pipe(lane.0), Passed::default());
-            drop(guard);
-        });
-        Ok(())
+        self.take_in(Stream::Pipe(lane.0), Passed::default())
     }
 
     fn dial(

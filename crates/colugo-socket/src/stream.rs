@@ -4,14 +4,15 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, tcp};
 #[cfg(unix)]
 use tokio::net::{UnixStream, unix};
 
+use crate::options::LEAVE_WAIT;
 use crate::pipe::{Pipe, PipeRead, PipeWrite};
 
 /// A whole connection, before it has shaken hands.
@@ -60,6 +61,33 @@ impl Stream {
             Self::Unix(_) => {}
             Self::Pipe(_) => {}
         }
+    }
+
+    /// Writes from `written` on, which it moves along. Pending: the system takes no more for now.
+    pub(crate) fn poll_write_all(
+        &mut self,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+        written: &mut usize,
+    ) -> Poll<io::Result<()>> {
+        while let Some(rest) = octets.get(*written..).filter(|rest| !rest.is_empty()) {
+            match ready!(Pin::new(&mut *self).poll_write(cx, rest)) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(more) => *written += more,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Says that no more comes, and waits a while until the other side has seen that: unread octets would turn the end into a reset.
+    pub(crate) async fn leave(&mut self) {
+        let seen = async {
+            let _ = self.shutdown().await;
+            let mut scrap = [0; 1024];
+            while self.read(&mut scrap).await.is_ok_and(|read| read > 0) {}
+        };
+        let _ = tokio::time::timeout(LEAVE_WAIT, seen).await;
     }
 
     pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {

@@ -40,3 +40,6 @@ pub const MAX_LANE_ADDRESS: usize = 512;
 
 /// Octets of one lane in a frame of a trunk, while others wait.
 pub const MAX_LANE_CHUNK: usize = 64 * 1024;
+
+/// Octets of body of a frame of a trunk: a chunk, with what it is and whose before it.
+pub const MAX_TRUNK_FRAME: usize = 5 + MAX_LANE_CHUNK;

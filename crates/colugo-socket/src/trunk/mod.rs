@@ -33,10 +33,8 @@ use crate::runtime::Runtime;
 pub use scripted::Trunked;
 use task::Task;
 
-/// The property in READY of who dials a trunk, and of who takes it as one.
-pub(crate) const PROPERTY: &str = "X-Colugo-Lanes";
-/// What it says: the version of what is said on a trunk.
-pub(crate) const VERSION: &str = "1";
+/// What [`Trunk::PROPERTY`] says: the version of what is said on a trunk.
+const VERSION: &str = "1";
 
 /// Takes lanes that were asked for by such an address. False: there is nothing there.
 type OnLane = Box<dyn FnMut(&[u8], Lane) -> bool + Send>;
@@ -50,7 +48,10 @@ pub struct Lane(pub(crate) Pipe);
 pub struct Trunk(Arc<Desk>);
 
 impl Trunk {
-    /// Takes in a connection of which READY says `X-Colugo-Lanes`: `sent` octets of the ZMTP greeting were sent on it, and `heard` is all that was
+    /// The property in READY of who dials a trunk, and of who takes it as one.
+    pub const PROPERTY: &'static str = "X-Colugo-Lanes";
+
+    /// Takes in a connection of which READY has [`PROPERTY`](Self::PROPERTY): `sent` octets of the ZMTP greeting were sent on it, and `heard` is all that was
     /// read from it. `on_lane` is called on the data thread with each lane that the other side asks for, and by what address; it is to give it to a
     /// [socket](crate::Socket::take_lane), or false: there is nothing there. It must not block.
     ///

@@ -6,25 +6,24 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes, BytesMut};
-use colugo_zmtp::{
-    Handshake, HandshakeConfig, MAX_LANE_CHUNK, SocketType, TrunkFrame, parse_header,
-};
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use bytes::{Buf, BytesMut};
+use colugo_zmtp::{MAX_TRUNK_FRAME, PeerHello, SocketType, TrunkFrame, parse_header};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
 use super::lane::{Fault, Lane, Pumped};
 use super::lanes::Lanes;
-use super::{Desk, OnLane, PROPERTY, Trunks, VERSION, refuse_all};
+use super::{Desk, OnLane, Trunk, Trunks, VERSION, refuse_all};
 use crate::endpoint::{Endpoint, Place};
+use crate::event::HandshakeFault;
 use crate::gate::lock;
-use crate::greet::Passed;
-use crate::options::{HANDSHAKE_TIMEOUT, LEAVE_WAIT, TRUNK_IDLE, TRUNK_OUT, UNTAKEN_TIMEOUT};
+use crate::greet::{Passed, greet};
+use crate::options::{Options, Overflow, TRUNK_IDLE, TRUNK_OUT, UNTAKEN_TIMEOUT};
 use crate::pipe::Pipe;
 use crate::runtime::poll_again;
 use crate::stream::Stream;
@@ -35,8 +34,6 @@ const READ_MIN: usize = 8 << 10;
 const READ_MAX: usize = 256 << 10;
 /// How often the processor is given away while more comes to be written: half a microsecond each when it is idle.
 const YIELDS: usize = 4;
-/// Octets of a frame at most: a chunk, and what is in front of it.
-const MAX_BODY: usize = 5 + MAX_LANE_CHUNK;
 /// Rounds of reading and writing before the other tasks of the thread get their turn.
 const ROUNDS: usize = 8;
 
@@ -47,18 +44,14 @@ pub(super) async fn dialled(trunks: Arc<Trunks>, to: Endpoint, desk: Arc<Desk>) 
         let Place::Tcp(host, port) = &to.place else {
             return Err(io::ErrorKind::Unsupported.into());
         };
-        let mut stream = tcp::connect(host, *port).await?;
-        tune(&stream);
-        let shake = shake(&mut stream, SocketType::Dealer, Passed::default());
-        let rest = tokio::time::timeout(HANDSHAKE_TIMEOUT, shake).await??;
+        let mut stream = tuned(tcp::connect(host, *port).await?);
+        let rest = shake(&mut stream, SocketType::Dealer, Passed::default()).await?;
         Ok((stream, rest))
     };
     let began: io::Result<_> = run.await;
     match began {
         Ok((stream, rest)) => {
-            let ended = Task::new(Stream::Tcp(stream), rest, desk.clone(), None)
-                .run()
-                .await;
+            let ended = Task::new(stream, rest, desk.clone(), None).run().await;
             tracing::debug!(%to, ?ended, "a trunk ended");
             refuse_all(&desk, io::ErrorKind::ConnectionAborted);
             trunks.ended(&to, &desk, false);
@@ -71,44 +64,38 @@ pub(super) async fn dialled(trunks: Arc<Trunks>, to: Endpoint, desk: Arc<Desk>) 
     }
 }
 
-fn tune(stream: &TcpStream) {
-    tcp::tune(stream);
-    tcp::set_untaken_timeout(stream, Some(UNTAKEN_TIMEOUT));
+fn tuned(stream: TcpStream) -> Stream {
+    tcp::tune(&stream);
+    tcp::set_untaken_timeout(&stream, Some(UNTAKEN_TIMEOUT));
+    Stream::Tcp(stream)
 }
 
-/// Shakes hands; gives what came after it.
-async fn shake(stream: &mut TcpStream, kind: SocketType, passed: Passed) -> io::Result<BytesMut> {
-    let mut config = HandshakeConfig::new(kind);
-    for (name, value) in [("X-Colugo", "1"), (PROPERTY, VERSION)] {
-        let value = Bytes::from_static(value.as_bytes());
-        config.properties.push((name.to_owned(), value));
+/// Shakes hands; gives what came after it. `Unsupported`: who is there takes no trunks.
+async fn shake(stream: &mut Stream, kind: SocketType, mut passed: Passed) -> io::Result<BytesMut> {
+    let mut options = Options::new(Overflow::DropNewest);
+    for (name, value) in [("X-Colugo", "1"), (Trunk::PROPERTY, VERSION)] {
+        options.properties.push((name.to_owned(), value.into()));
     }
-    let mut handshake = Handshake::new(config);
-    let mut out = Vec::new();
-    handshake.transmit(&mut out);
-    let Passed { sent, heard } = passed;
-    out.drain(..sent.min(out.len()));
-    let mut unseen = !heard.is_empty();
-    let mut input = heard;
-    loop {
-        handshake.transmit(&mut out);
-        stream.write_all(&out).await?;
-        out.clear();
-        if !std::mem::take(&mut unseen) && stream.read_buf(&mut input).await? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        let (taken, hello) = handshake
-            .receive(&input)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        input.advance(taken);
-        if let Some(hello) = hello {
-            if hello.metadata.get(PROPERTY).is_none_or(|it| it != VERSION) {
-                return Err(io::ErrorKind::Unsupported.into());
-            }
-            handshake.transmit(&mut out);
-            stream.write_all(&out).await?;
-            return Ok(input);
-        }
+    let spoke = AtomicBool::new(false);
+    let mut takes = |hello: PeerHello| {
+        let version = hello.metadata.get(Trunk::PROPERTY)?;
+        (version == VERSION).then_some(())
+    };
+    let greeted = greet(
+        stream,
+        kind,
+        &options,
+        &mut passed,
+        false,
+        &spoke,
+        &mut takes,
+    )
+    .await;
+    match greeted {
+        Ok(Some(greeted)) => Ok(greeted.rest),
+        Ok(None) => Err(io::ErrorKind::Unsupported.into()),
+        Err(HandshakeFault::Io(kind)) => Err(kind.into()),
+        Err(fault) => Err(io::Error::new(io::ErrorKind::InvalidData, fault)),
     }
 }
 
@@ -166,39 +153,34 @@ impl Task {
 
     /// Until either side ends it; what the system has taken is delivered.
     async fn run(mut self: Box<Self>) -> io::Result<()> {
-        let ended = poll_fn(|cx| self.poll(cx)).await;
+        // What came with the handshake.
+        let ended = match self.hear() {
+            Ok(()) => poll_fn(|cx| self.poll(cx)).await,
+            Err(error) => Err(error),
+        };
         // Its lanes end with it.
         self.lanes.clear();
-        // Unread octets would turn the end into a reset.
-        let part = async {
-            self.stream.shutdown().await?;
-            let mut scrap = [0; 1024];
-            while self.stream.read(&mut scrap).await? > 0 {}
-            io::Result::Ok(())
-        };
-        let _ = tokio::time::timeout(LEAVE_WAIT, part).await;
+        self.stream.leave().await;
         ended
     }
 
     /// Runs a trunk that was accepted until it has ended.
     pub(super) async fn accepted(
         trunks: Arc<Trunks>,
-        mut stream: TcpStream,
+        stream: TcpStream,
         passed: Passed,
         desk: Arc<Desk>,
         on_lane: OnLane,
     ) {
         let _living = trunks.living(&desk);
-        tune(&stream);
-        let remote = stream.peer_addr().ok();
-        let shake = shake(&mut stream, SocketType::Router, passed);
-        let ended = match tokio::time::timeout(HANDSHAKE_TIMEOUT, shake).await {
-            Ok(Ok(rest)) => {
-                let task = Self::new(Stream::Tcp(stream), rest, desk.clone(), Some(on_lane));
+        let mut stream = tuned(stream);
+        let remote = stream.remote();
+        let ended = match shake(&mut stream, SocketType::Router, passed).await {
+            Ok(rest) => {
+                let task = Self::new(stream, rest, desk.clone(), Some(on_lane));
                 task.run().await
             }
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+            Err(error) => Err(error),
         };
         tracing::debug!(?remote, ?ended, "a trunk ended");
         refuse_all(&desk, io::ErrorKind::ConnectionAborted);
@@ -325,13 +307,9 @@ impl Task {
 
     /// Pending: the system takes no more for now.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
-        while let Some(rest) = self.out.get(self.written..).filter(|rest| !rest.is_empty()) {
-            match Pin::new(&mut self.stream).poll_write(cx, rest) {
-                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(Ok(written)) => self.written += written,
-                Poll::Ready(Err(error)) => return Err(error),
-                Poll::Pending => return Ok(Poll::Pending),
-            }
+        let wrote = self.stream.poll_write_all(cx, &self.out, &mut self.written);
+        if wrote?.is_pending() {
+            return Ok(Poll::Pending);
         }
         self.out.clear();
         self.written = 0;
@@ -351,13 +329,7 @@ impl Task {
 
     /// Reads once and hands on what came. False: the end.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<bool>> {
-        // What came with the handshake.
-        if self.input.is_empty() {
-            self.input.reserve(self.read_size);
-        } else {
-            self.hear()?;
-            self.input.reserve(self.read_size);
-        }
+        self.input.reserve(self.read_size);
         let room = self.input.capacity() - self.input.len();
         let Poll::Ready(read) = pin!(self.stream.read_buf(&mut self.input)).poll(cx) else {
             if self.input.is_empty() && self.input.capacity() > READ_MIN {
@@ -394,7 +366,7 @@ impl Task {
                 Err(_) => return Err(Fault("no frame")),
             };
             let len = usize::try_from(header.body_len).unwrap_or(usize::MAX);
-            if len > MAX_BODY {
+            if len > MAX_TRUNK_FRAME {
                 return Err(Fault("a frame over the limit"));
             }
             let Some(body) = input.get(header.header_len..header.header_len + len) else {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use colugo_graph::{AnnouncementId, Kind, Topic};
+use colugo_socket::Trunk;
 use colugo_zmtp::{
     Command, GREETING_LEN, Greeting, MAX_HANDSHAKE_COMMAND, MAX_HEADER_LEN, Metadata,
     MetadataLimits, SocketType, parse_header,
@@ -89,7 +90,7 @@ fn wanted(ready: &[u8]) -> Option<Wants> {
         return None;
     };
     let metadata = Metadata::parse(metadata, &MetadataLimits::default()).ok()?;
-    if metadata.get("X-Colugo-Lanes").is_some() {
+    if metadata.get(Trunk::PROPERTY).is_some() {
         return Some(Wants::Trunk);
     }
     let topic = metadata.get("X-Colugo-Topic")?;
