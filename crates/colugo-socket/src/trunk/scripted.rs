@@ -153,6 +153,31 @@ mod tests {
         })
     }
 
+    #[test]
+    fn who_asks_on_and_on_and_does_not_read_is_hung_up_on() {
+        let mut trunk = Trunked::default();
+        let mut asks = Vec::new();
+        for lane in 0..1000 {
+            let address = b"b";
+            TrunkFrame::Open { lane, address }.encode(&mut asks);
+        }
+        let cx = &mut Context::from_waker(Waker::noop());
+        let mut asked = 0;
+        loop {
+            asked += trunk
+                .far
+                .write
+                .try_write(&asks[asked % asks.len()..])
+                .unwrap_or(0);
+            if let Poll::Ready(ended) = trunk.task.poll(cx) {
+                assert!(ended.is_err());
+                break;
+            }
+            // What is in the pipe is bounded; so is what waits for it.
+            assert!(asked < 20 << 20, "it answers on and on");
+        }
+    }
+
     proptest! {
         /// However what the other side says is cut, it is answered the same; what was not written yet when it broke the rules is not.
         #[test]

@@ -34,6 +34,9 @@ const READ_MIN: usize = 8 << 10;
 const READ_MAX: usize = 256 << 10;
 /// How often the processor is given away while more comes to be written: half a microsecond each when it is idle.
 const YIELDS: usize = 4;
+/// Octets that wait for the system, with the answers to what the other side asks. Who has read what it was answered before makes no more than a
+/// quarter of that of it.
+const OUT_MAX: usize = 4 * TRUNK_OUT;
 /// Rounds of reading and writing before the other tasks of the thread get their turn.
 const ROUNDS: usize = 8;
 
@@ -360,6 +363,9 @@ impl Task {
 
     fn hear_frames(&mut self, input: &mut BytesMut) -> Result<(), Fault> {
         loop {
+            if self.out.len() > OUT_MAX {
+                return Err(Fault("asks on and on, and does not read the answers"));
+            }
             let header = match parse_header(input) {
                 Ok(Some(header)) => header,
                 Ok(None) => return Ok(()),
