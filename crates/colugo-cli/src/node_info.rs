@@ -19,23 +19,9 @@ pub(crate) fn run(network: &NetworkArgs, args: &NodeInfoArgs) -> Outcome {
     if session.was_interrupted() {
         return Ok(Exit::Interrupted);
     }
-    let id = args.node.to_ascii_lowercase();
-    let others = || {
-        graph
-            .nodes
-            .iter()
-            .filter(|node| node.state != NodeState::Own)
-    };
-    let is_meant =
-        |node: &&GraphNode| node.name == args.node || node.id.to_string().starts_with(&id);
-    let nodes: Vec<_> = others().filter(is_meant).collect();
+    let nodes = meant(&graph, &args.node);
     if nodes.is_empty() {
-        let there = hint::names(others().map(|node| node.name.clone()));
-        let there = if there.is_empty() { "none" } else { &*there };
-        let node = &args.node;
-        return Err(Failure::new(format!(
-            "no node {node:?} is heard here; those that are: {there}"
-        )));
+        return Err(Failure::new(not_there(&graph, &args.node)));
     }
     let mut out = Out::new();
     if args.json {
@@ -54,6 +40,49 @@ pub(crate) fn run(network: &NetworkArgs, args: &NodeInfoArgs) -> Outcome {
     out.flush()?;
     session.close();
     Ok(Exit::Done)
+}
+
+/// The nodes of this name, else those whose id begins so.
+fn meant<'a>(graph: &'a Graph, node: &str) -> Vec<&'a GraphNode> {
+    let others = graph.nodes.iter();
+    let others: Vec<_> = others.filter(|node| node.state != NodeState::Own).collect();
+    let mut meant = others.clone();
+    meant.retain(|other| other.name == node);
+    if meant.is_empty() {
+        let id = node.to_ascii_lowercase();
+        meant = others;
+        meant.retain(|other| other.id.to_string().starts_with(&id));
+    }
+    meant
+}
+
+/// Says that nobody of this name is there, and who is.
+fn not_there(graph: &Graph, name: &str) -> String {
+    let similar = graph.nodes_like(name);
+    if !similar.is_empty() {
+        return format!(
+            "no node {name:?} is heard here; similar: {}",
+            similar.join(", ")
+        );
+    }
+    let foreign = |node: &&GraphNode| node.state == NodeState::Foreign;
+    let here = |node: &&GraphNode| node.state != NodeState::Own && !foreign(node);
+    let there = hint::names(
+        graph
+            .nodes
+            .iter()
+            .filter(here)
+            .map(|node| node.name.clone()),
+    );
+    if !there.is_empty() {
+        return format!("no node {name:?} is heard here; those that are: {there}");
+    }
+    match graph.nodes.iter().filter(foreign).count() {
+        0 => format!("no node {name:?} is heard here, nor any other"),
+        count => format!(
+            "no node {name:?} is heard here, nor any other of this namespace; {count} of others (see --namespace)"
+        ),
+    }
 }
 
 /// What it does with topics and services: a word for it, and their names.

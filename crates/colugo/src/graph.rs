@@ -231,6 +231,14 @@ impl Graph {
         )
     }
 
+    /// Names of other nodes of this namespace that are most like `name`, best first; none that has little in common with it.
+    pub fn nodes_like(&self, name: &str) -> Vec<&str> {
+        let elsewhere =
+            |node: &GraphNode| matches!(node.state, NodeState::Own | NodeState::Foreign);
+        let here = self.nodes.iter().filter(|node| !elsewhere(node));
+        nearest(name, here.map(|node| node.name.as_str()))
+    }
+
     /// Puts everything in order, so that two snapshots of the same state are equal.
     pub(crate) fn sort(&mut self) {
         self.nodes

@@ -67,7 +67,11 @@ fn lists_show_who_is_there_and_no_longer_who_has_left() {
     colugo
         .run(&["node", "info", "nobody"])
         .with(1)
-        .saying(&["no node \"nobody\"", "colugo-"]);
+        .saying(&["no node \"nobody\"", "those that are: colugo-"]);
+    colugo
+        .run(&["node", "info", &format!("{name}r")])
+        .with(1)
+        .saying(&["similar: ", name]);
 
     subscriber.signal("INT");
     assert!(subscriber.wait().success());
