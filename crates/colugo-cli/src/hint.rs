@@ -117,13 +117,7 @@ pub(crate) fn surroundings(graph: &Graph, namespace: &str) -> Vec<String> {
         format!("  namespace   {namespace}"),
         format!("  interfaces  {}", interfaces(graph)),
     ];
-    let others = || {
-        graph
-            .nodes
-            .iter()
-            .filter(|node| node.state != NodeState::Own)
-    };
-    let here = || others().filter(|node| node.state != NodeState::Foreign);
+    let here = || neighbours(graph);
     if here().next().is_none() {
         lines.push("  nodes       none heard in this namespace".to_owned());
     } else {
@@ -136,7 +130,9 @@ pub(crate) fn surroundings(graph: &Graph, namespace: &str) -> Vec<String> {
                 .map(|problem| format!("              {}: {problem}", node.name)),
         );
     }
-    let mut elsewhere: Vec<_> = others()
+    let mut elsewhere: Vec<_> = graph
+        .nodes
+        .iter()
         .filter(|node| node.state == NodeState::Foreign)
         .map(|node| node.namespace.clone())
         .collect();
@@ -152,6 +148,12 @@ pub(crate) fn surroundings(graph: &Graph, namespace: &str) -> Vec<String> {
         lines.push("  to reach    nodes that multicast does not: --peer tcp://HOST:PORT, theirs started with --listen".to_owned());
     }
     lines
+}
+
+/// The other nodes of this namespace.
+pub(crate) fn neighbours(graph: &Graph) -> impl Iterator<Item = &GraphNode> {
+    let elsewhere = |node: &GraphNode| matches!(node.state, NodeState::Own | NodeState::Foreign);
+    graph.nodes.iter().filter(move |node| !elsewhere(node))
 }
 
 fn describe(node: &GraphNode) -> String {

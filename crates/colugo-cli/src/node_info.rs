@@ -44,16 +44,17 @@ pub(crate) fn run(network: &NetworkArgs, args: &NodeInfoArgs) -> Outcome {
 
 /// The nodes of this name, else those whose id begins so.
 fn meant<'a>(graph: &'a Graph, node: &str) -> Vec<&'a GraphNode> {
-    let others = graph.nodes.iter();
-    let others: Vec<_> = others.filter(|node| node.state != NodeState::Own).collect();
-    let mut meant = others.clone();
-    meant.retain(|other| other.name == node);
-    if meant.is_empty() {
-        let id = node.to_ascii_lowercase();
-        meant = others;
-        meant.retain(|other| other.id.to_string().starts_with(&id));
+    let others = || {
+        let nodes = graph.nodes.iter();
+        nodes.filter(|node| node.state != NodeState::Own)
+    };
+    let named: Vec<_> = others().filter(|other| other.name == node).collect();
+    if !named.is_empty() {
+        return named;
     }
-    meant
+    let id = node.to_ascii_lowercase();
+    let begins_so = |other: &&GraphNode| other.id.to_string().starts_with(&id);
+    others().filter(begins_so).collect()
 }
 
 /// Says that nobody of this name is there, and who is.
@@ -65,18 +66,11 @@ fn not_there(graph: &Graph, name: &str) -> String {
             similar.join(", ")
         );
     }
-    let foreign = |node: &&GraphNode| node.state == NodeState::Foreign;
-    let here = |node: &&GraphNode| node.state != NodeState::Own && !foreign(node);
-    let there = hint::names(
-        graph
-            .nodes
-            .iter()
-            .filter(here)
-            .map(|node| node.name.clone()),
-    );
+    let there = hint::names(hint::neighbours(graph).map(|node| node.name.clone()));
     if !there.is_empty() {
         return format!("no node {name:?} is heard here; those that are: {there}");
     }
+    let foreign = |node: &&GraphNode| node.state == NodeState::Foreign;
     match graph.nodes.iter().filter(foreign).count() {
         0 => format!("no node {name:?} is heard here, nor any other"),
         count => format!(
