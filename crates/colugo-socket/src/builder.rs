@@ -31,6 +31,7 @@ pub struct Builder<K: Kind> {
     options: Options,
     sink: Option<Sink>,
     on_event: Option<OnEvent>,
+    any_thread: bool,
     kind: PhantomData<K>,
 }
 
@@ -48,6 +49,7 @@ impl<K: Kind> Builder<K> {
             options: Options::new(overflow),
             sink: None,
             on_event: None,
+            any_thread: false,
             kind: PhantomData,
         }
     }
@@ -200,6 +202,15 @@ impl<K: Kind> Builder<K> {
         self
     }
 
+    /// Lets the handler, `on_event` and the security's decisions run on another thread than the data thread too: one that waits in a `recv`, on
+    /// whatever socket of this process, and reads the network for all of them meanwhile. They must not lock what such a thread may hold.
+    ///
+    /// Default: they do not. While a socket with one of them lives, no receiver reads by itself then, and a lone message wakes two threads, not one.
+    pub fn any_thread(mut self) -> Self {
+        self.any_thread = true;
+        self
+    }
+
     /// Makes the socket.
     pub fn build(self) -> Result<Socket<K>, BuildError> {
         self.check()?;
@@ -215,16 +226,14 @@ impl<K: Kind> Builder<K> {
                 Sink::Inbox(Arc::new(Inbox::with_limit(self.options.receive_queue)))
             }
         });
-        Socket::new_from(
-            Arc::new(Core::new(
-                K::TYPE,
-                self.options,
-                sink,
-                self.on_event,
-                &runtime,
-            )),
-            runtime,
-        )
+        let calls = matches!(sink, Sink::Handler(_))
+            || self.on_event.is_some()
+            || self.options.security.is_some();
+        let core = Core::new(K::TYPE, self.options, sink, self.on_event, &runtime);
+        if calls && !self.any_thread {
+            core.keep_to_data_thread();
+        }
+        Socket::new_from(Arc::new(core), runtime)
     }
 
     fn check(&self) -> Result<(), BuildError> {

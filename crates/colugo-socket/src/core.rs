@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use colugo_zmtp::{SocketType, put_cancel, put_subscribe};
@@ -16,6 +16,7 @@ use crate::gate::{Gate, lock};
 use crate::held_topics::HeldTopics;
 use crate::inbox::Inbox;
 use crate::inproc::Inproc;
+use crate::lead::{Bound, Lead};
 use crate::link::Link;
 use crate::lobby::Lobby;
 use crate::names::Names;
@@ -65,6 +66,9 @@ pub(crate) struct Core {
     pub(crate) peers_changed: Gate,
     pub(crate) counters: Counters,
     pub(crate) handle: Handle,
+    /// None in the simulator.
+    pub(crate) lead: Option<Arc<Lead>>,
+    bound: OnceLock<Bound>,
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) inproc: Arc<Inproc>,
     pub(crate) trunks: Arc<Trunks>,
@@ -107,6 +111,8 @@ impl Core {
             peers_changed: Gate::default(),
             counters: Counters::default(),
             handle: runtime.handle().clone(),
+            lead: runtime.lead().cloned(),
+            bound: OnceLock::new(),
             flusher: runtime.flusher().clone(),
             inproc: runtime.inproc().clone(),
             trunks: runtime.trunks().clone(),
@@ -124,6 +130,13 @@ impl Core {
 
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
+    }
+
+    /// While this socket lives, the data thread alone runs its tasks, and those of all others.
+    pub(crate) fn keep_to_data_thread(&self) {
+        if let Some(lead) = &self.lead {
+            self.bound.get_or_init(|| lead.bind());
+        }
     }
 
     pub(crate) fn emit(&self, event: SocketEvent) {

@@ -18,10 +18,13 @@ pub(crate) fn deliver(core: &Core, flow: &Flow, batch: Batch) -> bool {
     if simulator::is_sabotaged_one_in(Sabotage::LosesABatch, 20) {
         return false;
     }
+    if let Some(lead) = &core.lead {
+        lead.count_batch();
+    }
     match &core.sink {
         Sink::Inbox(inbox) => {
             let paused = flow.delivered(batch.messages, batch.buf.len(), inbox.limit());
-            if inbox.deliver(batch) {
+            if inbox.deliver(batch, core.lead.as_ref()) {
                 core.flusher.notify_later(inbox.clone());
             }
             #[cfg(test)]

@@ -6,7 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,10 @@ use crate::batch::{Batch, Cursor};
 use crate::clock::since_start_ns;
 use crate::error::RecvError;
 use crate::gate::lock;
+use crate::lead::{Lead, may_lead};
 use crate::message::Message;
-use crate::options::QueueLimit;
+use crate::options::{QueueLimit, READ_BEFORE};
+use crate::rhythm::Rhythm;
 use crate::runtime;
 
 /// A bounded queue of received messages.
@@ -42,6 +44,7 @@ pub struct Inbox {
     waiting: AtomicUsize,
     /// The last batch taken had many messages.
     many: AtomicBool,
+    rhythm: Rhythm,
     pub(crate) losses: Losses,
 }
 
@@ -68,6 +71,8 @@ struct State {
     sleepers: usize,
     wakers: Vec<Waker>,
     closed: bool,
+    /// What the consumer may take while it waits.
+    lead: Option<Arc<Lead>>,
 }
 
 enum Queued {
@@ -101,6 +106,7 @@ impl Inbox {
             notify: OnceLock::new(),
             waiting: AtomicUsize::new(0),
             many: AtomicBool::new(false),
+            rhythm: Rhythm::default(),
             losses: Losses::default(),
         }
     }
@@ -126,7 +132,7 @@ impl Inbox {
         }
         state.messages += 1;
         state.octets += octets;
-        if self.enqueue(state, Queued::One(message))
+        if self.enqueue(state, Queued::One(message), None)
             && let Some(sleeper) = self.notify()
         {
             sleeper.wake();
@@ -135,12 +141,12 @@ impl Inbox {
     }
 
     /// Takes a batch, whole. The caller has accounted for it with the link's flow. True: somebody is to be [notified](Self::notify).
-    pub(crate) fn deliver(&self, batch: Batch) -> bool {
+    pub(crate) fn deliver(&self, batch: Batch, lead: Option<&Arc<Lead>>) -> bool {
         let state = lock(&self.state);
         if state.closed {
             return false;
         }
-        self.enqueue(state, Queued::Batch(batch)) && self.notify.get().is_some()
+        self.enqueue(state, Queued::Batch(batch), lead) && self.notify.get().is_some()
     }
 
     /// Tells who wants to know that there is something. Gives whom to wake.
@@ -148,12 +154,23 @@ impl Inbox {
         self.notify.get().and_then(|notify| notify())
     }
 
-    /// Wakes who waits for it. True: there was nothing before.
-    fn enqueue(&self, mut state: std::sync::MutexGuard<'_, State>, item: Queued) -> bool {
+    /// Wakes who waits for it, and offers it the lead if it waits for one message after the other. True: there was nothing before.
+    fn enqueue(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        item: Queued,
+        lead: Option<&Arc<Lead>>,
+    ) -> bool {
         let was_empty = state.queue.is_empty();
         state.queue.push_back(item);
         self.waiting.store(state.queue.len(), Ordering::Release);
         let sleepers = state.sleepers;
+        if sleepers == 1
+            && self.rhythm.is_lone()
+            && let Some(lead) = lead.filter(|lead| lead.offer())
+        {
+            state.lead = Some(lead.clone());
+        }
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
         if sleepers > 1 {
@@ -318,7 +335,7 @@ impl Inbox {
             if self.many.swap(false, Ordering::Relaxed) && self.look_again() {
                 continue;
             }
-            self.sleep(deadline)?;
+            self.wait(deadline)?;
         }
     }
 
@@ -335,6 +352,43 @@ impl Inbox {
             }
         }
         false
+    }
+
+    /// Until something is there, or may be.
+    fn wait(&self, deadline: Option<Instant>) -> Result<(), RecvError> {
+        let since = since_start_ns();
+        self.rhythm.waits(since);
+        let read = self.read(deadline);
+        let slept = match read {
+            Some(_) => Ok(()),
+            None => self.sleep(deadline),
+        };
+        self.rhythm.woke(since, since_start_ns(), read);
+        if !may_lead() {
+            self.rhythm.forget();
+        }
+        slept
+    }
+
+    /// Reads the network by itself until something is there, where messages come one by one. Gives how many batches came to the process.
+    /// None: that is not so, or somebody else reads.
+    fn read(&self, deadline: Option<Instant>) -> Option<u64> {
+        let lead = lock(&self.state).lead.clone()?;
+        // A runtime's clock is coarse: the rest is slept.
+        let until = deadline.map(|deadline| deadline.checked_sub(READ_BEFORE));
+        let is_soon = until.is_some_and(|until| until.is_none_or(|until| until <= Instant::now()));
+        if is_soon || !self.rhythm.is_lone() {
+            lock(&self.state).lead = None;
+            lead.recall();
+            return None;
+        }
+        lead.take(until.flatten(), |cx| {
+            if self.register(cx.waker()) {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
     }
 
     fn sleep(&self, deadline: Option<Instant>) -> Result<(), RecvError> {

@@ -29,7 +29,9 @@
 //!
 //! # Threads
 //!
-//! All sockets of a process share one data thread, which starts with the first socket and ends with the last.
+//! All sockets of a process share one data thread, which starts with the first socket and ends with the last. On Linux a thread that waits in `recv`
+//! for messages that come one by one, more than 0.2 ms apart, reads the network in its place, for all sockets: a message then wakes one thread, not
+//! two. [`Builder::any_thread`] says when that is not done.
 #![forbid(unsafe_code)]
 // Nothing a peer sends may end in a panic; the modules that take octets apart deny unchecked arithmetic as well.
 #![cfg_attr(
@@ -46,6 +48,7 @@
     )
 )]
 
+mod alarm;
 mod batch;
 mod beats;
 mod builder;
@@ -66,6 +69,7 @@ mod inproc;
 #[cfg(unix)]
 mod ipc;
 pub mod kind;
+mod lead;
 mod link;
 mod listen;
 mod lobby;
@@ -83,6 +87,7 @@ pub mod proxy;
 mod pulse;
 mod random;
 mod request;
+mod rhythm;
 mod runs;
 mod runtime;
 #[cfg(any(test, fuzzing))]
@@ -110,13 +115,13 @@ mod xsub;
 /// Every default and bound, with its unit and reason.
 pub mod limits {
     pub use crate::options::{
-        ACCEPT_PAUSE, BACKLOG, CLOSING_PAUSE, CONNECT_TIMEOUT, DESCRIPTOR_RESERVE, DROP_WAIT,
+        ACCEPT_PAUSE, AWAY, BACKLOG, CLOSING_PAUSE, CONNECT_TIMEOUT, DESCRIPTOR_RESERVE, DROP_WAIT,
         HANDSHAKE_GRACE, HANDSHAKE_TIMEOUT, HEALTHY_AFTER, HEARTBEAT, KEEPALIVE_AFTER,
         KEEPALIVE_EVERY, LANE_WINDOW, LANE_WITHIN, LEAVE_WAIT, LINGER, MAX_COMMAND,
         MAX_CONNECTIONS_DEFAULT, MAX_CROWD, MAX_FRAMES, MAX_HANDSHAKES, MAX_LANES,
         MAX_MESSAGE_DEFAULT, MAX_MESSAGE_LIMIT, MAX_PONGS, MAX_TTL_DS, MAX_UNREAD_SUBSCRIPTIONS,
-        MIN_INTERVAL, MIN_TTL, NO_TRUNK_FOR, PIPE_OCTETS, PONG_BEFORE, RECONNECT, SHORTAGE,
-        SLOW_FOR, SPEAKER_GRACE, TRUNK_IDLE, TRUNK_OUT, TRUNKS_LEAVE, UNTAKEN_TIMEOUT,
+        MIN_INTERVAL, MIN_TTL, NO_TRUNK_FOR, PIPE_OCTETS, PONG_BEFORE, READ_BEFORE, RECONNECT,
+        SHORTAGE, SLOW_FOR, SPEAKER_GRACE, TRUNK_IDLE, TRUNK_OUT, TRUNKS_LEAVE, UNTAKEN_TIMEOUT,
     };
 }
 

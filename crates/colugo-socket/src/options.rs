@@ -127,6 +127,12 @@ pub const NO_TRUNK_FOR: Duration = Duration::from_secs(60);
 /// How long the data thread waits at its end until the other sides of its trunks know.
 pub const TRUNKS_LEAVE: Duration = Duration::from_millis(50);
 
+/// A receiver of lone messages reads the network by itself while it waits. With its message in hand it has so long to come back for the next
+/// one until the data thread goes on in its place: what else comes meanwhile waits.
+pub const AWAY: Duration = Duration::from_micros(50);
+/// It reads until so long before its timeout, and sleeps for the rest: the timers of whoever reads are exact to a millisecond or two.
+pub const READ_BEFORE: Duration = Duration::from_millis(3);
+
 /// When to ask whether a peer lives, and when to give it up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Heartbeat {

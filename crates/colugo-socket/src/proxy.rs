@@ -155,6 +155,9 @@ impl<F: Kind, B: Kind> Setup<F, B> {
                 return Err(ProxyError::Colugo(core.kind));
             }
         }
+        if self.capture.is_some() {
+            self.front.core.keep_to_data_thread();
+        }
         let shared = Arc::new(Shared {
             capture: Mutex::new(self.capture),
             ..Shared::default()

@@ -1,4 +1,5 @@
-//! The data thread of the process: one thread with a tokio runtime that no API shows, started with the first socket and ended with the last.
+//! The data thread of the process: one thread with a tokio runtime that no API shows, started with the first socket and ended with the last. A
+//! receiver that waits may run its tasks in its place: `lead`.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -10,12 +11,12 @@ use std::thread;
 use std::time::Instant;
 
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 
 use crate::error::BuildError;
 use crate::flusher::Flusher;
 use crate::gate::lock;
 use crate::inproc::Inproc;
+use crate::lead::Lead;
 use crate::options::DROP_WAIT;
 use crate::spare::Spare;
 use crate::trunk::Trunks;
@@ -38,6 +39,20 @@ pub fn on_data_thread() -> bool {
     ON_DATA_THREAD.with(Cell::get)
 }
 
+/// Has the caller's thread pass for the data thread meanwhile.
+pub(crate) fn as_data_thread(work: impl FnOnce()) {
+    struct Was(bool);
+
+    impl Drop for Was {
+        fn drop(&mut self) {
+            ON_DATA_THREAD.with(|on| on.set(self.0));
+        }
+    }
+
+    let _was = Was(ON_DATA_THREAD.replace(true));
+    work();
+}
+
 /// The one permitted global: the running data thread, and the process it was started in.
 static RUNNING: Mutex<(u32, Weak<Runtime>)> = Mutex::new((0, Weak::new()));
 
@@ -49,7 +64,7 @@ pub(crate) struct Runtime {
     inproc: Arc<Inproc>,
     spare: Arc<Spare>,
     trunks: Arc<Trunks>,
-    stop: Option<oneshot::Sender<()>>,
+    lead: Option<Arc<Lead>>,
     ended: Mutex<mpsc::Receiver<()>>,
 }
 
@@ -80,7 +95,6 @@ impl Runtime {
     }
 
     fn start() -> std::io::Result<Self> {
-        let (stop, stopped) = oneshot::channel::<()>();
         let (started, start) = mpsc::sync_channel(1);
         let (end, ended) = mpsc::sync_channel(1);
         let flusher = Arc::new(Flusher::default());
@@ -104,12 +118,15 @@ impl Runtime {
                 });
                 match built {
                     Ok(runtime) => {
-                        let _ = started.send(Ok(runtime.handle().clone()));
                         let (flusher, trunks) = for_thread;
                         runtime.spawn(flusher.run());
-                        let _ = runtime.block_on(stopped);
-                        runtime.block_on(trunks.leave());
-                        runtime.shutdown_background();
+                        let handle = runtime.handle().clone();
+                        let lead = Arc::new(Lead::new(runtime));
+                        let _ = started.send(Ok((handle, lead.clone())));
+                        if let Some(runtime) = lead.work() {
+                            runtime.block_on(trunks.leave());
+                            runtime.shutdown_background();
+                        }
                     }
                     Err(error) => {
                         let _ = started.send(Err(error));
@@ -117,7 +134,7 @@ impl Runtime {
                 }
                 let _ = end.send(());
             })?;
-        let handle = start
+        let (handle, lead) = start
             .recv()
             .map_err(|_| std::io::Error::other("the data thread ended at once"))??;
         Ok(Self {
@@ -126,13 +143,18 @@ impl Runtime {
             inproc: Arc::default(),
             spare: Arc::new(Spare::new()),
             trunks,
-            stop: Some(stop),
+            lead: Some(lead),
             ended: Mutex::new(ended),
         })
     }
 
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
+    }
+
+    /// Who runs its tasks. None in the simulator.
+    pub(crate) fn lead(&self) -> Option<&Arc<Lead>> {
+        self.lead.as_ref()
     }
 
     pub(crate) fn flusher(&self) -> &Arc<Flusher> {
@@ -147,8 +169,8 @@ impl Runtime {
     }
 
     fn end(&mut self, deadline: Instant) {
-        let Some(stop) = self.stop.take() else { return };
-        let _ = stop.send(());
+        let Some(lead) = self.lead.take() else { return };
+        lead.end();
         if !on_data_thread() {
             let left = deadline.saturating_duration_since(Instant::now());
             let _ = lock(&self.ended).recv_timeout(left);
@@ -183,7 +205,7 @@ impl Runtime {
             inproc: Arc::default(),
             spare: Arc::new(Spare::none()),
             trunks: Arc::default(),
-            stop: None,
+            lead: None,
             ended: Mutex::new(mpsc::channel().1),
         })
     }

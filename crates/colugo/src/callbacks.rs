@@ -120,6 +120,11 @@ impl InlineMessages {
 }
 
 impl Receiver for InlineMessages {
+    /// A user's callback: it may lock what a thread that waits holds.
+    fn any_thread(&self) -> bool {
+        false
+    }
+
     fn message(&mut self, _: LinkId, message: MessageRef<'_>) {
         let begun = self.watch.begin();
         let inline = InlineGuard::enter();

@@ -116,6 +116,11 @@ impl<R: ?Sized + 'static> InlineRequests<R> {
 }
 
 impl<R: ?Sized + 'static> Receiver for InlineRequests<R> {
+    /// A user's callback: it may lock what a thread that waits holds.
+    fn any_thread(&self) -> bool {
+        false
+    }
+
     fn message(&mut self, link: LinkId, message: MessageRef<'_>) {
         let Some(server) = self.server.upgrade() else {
             return;

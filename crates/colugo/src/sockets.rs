@@ -80,13 +80,24 @@ fn configure<K: kind::Kind>(id: NodeId, spec: SocketSpec) -> Builder<K> {
     }
     let on_trouble = spec.on_trouble;
     match spec.receive {
-        Receive::Inbox(inbox, observer) => builder.inbox(inbox).on_event(move |event| {
-            tell_trouble(event, &*on_trouble);
-            tell_observer(event, &*observer);
-        }),
-        Receive::Inline(receiver) => builder
-            .handler(Inline(receiver))
-            .on_event(move |event| tell_trouble(event, &*on_trouble)),
+        Receive::Inbox(inbox, observer) => builder
+            .inbox(inbox)
+            .on_event(move |event| {
+                tell_trouble(event, &*on_trouble);
+                tell_observer(event, &*observer);
+            })
+            .any_thread(),
+        Receive::Inline(receiver) => {
+            let any_thread = receiver.any_thread();
+            let builder = builder
+                .handler(Inline(receiver))
+                .on_event(move |event| tell_trouble(event, &*on_trouble));
+            if any_thread {
+                builder.any_thread()
+            } else {
+                builder
+            }
+        }
     }
 }
 

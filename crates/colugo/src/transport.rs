@@ -180,6 +180,10 @@ pub(crate) trait LinkObserver: Send + Sync {
 
 /// Receives on the data thread. One call at a time.
 pub(crate) trait Receiver: Send + 'static {
+    /// Whether a thread that waits in a `recv`, and reads the network meanwhile, may call it as well.
+    fn any_thread(&self) -> bool {
+        true
+    }
     fn message(&mut self, link: LinkId, message: MessageRef<'_>);
     fn up(&mut self, peer: Arc<Peer>);
     fn down(&mut self, link: LinkId, reason: &str);

@@ -52,7 +52,7 @@ impl Trunk {
     pub const PROPERTY: &'static str = "X-Colugo-Lanes";
 
     /// Takes in a connection of which READY has [`PROPERTY`](Self::PROPERTY): `sent` octets of the ZMTP greeting were sent on it, and `heard` is all that was
-    /// read from it. `on_lane` is called on the data thread with each lane that the other side asks for, and by what address; it is to give it to a
+    /// read from it. `on_lane` is called by whoever reads the network with each lane that the other side asks for, and by what address; it is to give it to a
     /// [socket](crate::Socket::take_lane), or false: there is nothing there. It must not block.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ mod compliance;
 mod identities;
 mod ipc;
 mod linger;
+#[cfg(target_os = "linux")]
+mod lone;
 mod one_port;
 mod pair;
 mod patterns;
