@@ -170,6 +170,7 @@ impl Inbox {
             && let Some(lead) = lead.filter(|lead| lead.offer())
         {
             state.lead = Some(lead.clone());
+            self.rhythm.set_reading(true);
         }
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);
@@ -357,38 +358,48 @@ impl Inbox {
     /// Until something is there, or may be.
     fn wait(&self, deadline: Option<Instant>) -> Result<(), RecvError> {
         let since = since_start_ns();
-        self.rhythm.waits(since);
-        let read = self.read(deadline);
-        let slept = match read {
-            Some(_) => Ok(()),
-            None => self.sleep(deadline),
-        };
-        self.rhythm.woke(since, since_start_ns(), read);
+        let in_time = self.rhythm.waits(since);
+        let lead = lock(&self.state).lead.clone();
+        let before = lead.as_ref().map(|lead| lead.batches());
+        let reads = lead
+            .as_ref()
+            .is_some_and(|lead| self.rhythm.is_reading() && self.read(lead, deadline, in_time));
+        let slept = if reads { Ok(()) } else { self.sleep(deadline) };
+        let batches = lead
+            .zip(before)
+            .map(|(lead, before)| lead.batches().wrapping_sub(before));
+        self.rhythm.woke(since, since_start_ns(), batches);
         if !may_lead() {
             self.rhythm.forget();
         }
         slept
     }
 
-    /// Reads the network by itself until something is there, where messages come one by one. Gives how many batches came to the process.
-    /// None: that is not so, or somebody else reads.
-    fn read(&self, deadline: Option<Instant>) -> Option<u64> {
-        let lead = lock(&self.state).lead.clone()?;
+    /// Reads the network by itself until something is there, where messages come one by one. False: that is not so, or somebody else reads.
+    fn read(&self, lead: &Lead, deadline: Option<Instant>, in_time: bool) -> bool {
         // A runtime's clock is coarse: the rest is slept.
         let until = deadline.map(|deadline| deadline.checked_sub(READ_BEFORE));
         let is_soon = until.is_some_and(|until| until.is_none_or(|until| until <= Instant::now()));
         if is_soon || !self.rhythm.is_lone() {
-            lock(&self.state).lead = None;
+            self.rhythm.set_reading(false);
             lead.recall();
-            return None;
+            return false;
         }
-        lead.take(until.flatten(), |cx| {
+        let reads = lead.take(until.flatten(), |cx| {
             if self.register(cx.waker()) {
                 Poll::Pending
             } else {
                 Poll::Ready(())
             }
-        })
+        });
+        if !reads {
+            self.rhythm.set_reading(false);
+            // Others read, or the data thread comes too late to let go: not to be tried each time.
+            if in_time {
+                self.rhythm.forget();
+            }
+        }
+        reads
     }
 
     fn sleep(&self, deadline: Option<Instant>) -> Result<(), RecvError> {

@@ -132,27 +132,28 @@ impl Lead {
         offers
     }
 
-    /// Leads until `there`, or the time `until`. Gives how many batches of messages came. None: it is somebody else's turn.
+    /// Leads until `there`, or the time `until`. False: it is somebody else's turn.
     pub(crate) fn take(
         &self,
         until: Option<Instant>,
         mut there: impl FnMut(&mut Context<'_>) -> Poll<()>,
-    ) -> Option<u64> {
-        let alarm = self.alarm.as_ref()?;
+    ) -> bool {
+        let Some(alarm) = &self.alarm else {
+            return false;
+        };
         // After a fork the data thread, and with it the runtime, is the other process's.
         if self.process != std::process::id() || !may_lead() {
-            return None;
+            return false;
         }
         {
             let mut turn = lock(&self.turn);
             if *turn != Turn::Nobody || self.is_ending() || self.is_bound() {
-                return None;
+                return false;
             }
             *turn = Turn::Receiver;
         }
         alarm.stop();
         let _leading = Leading { lead: self, alarm };
-        let before = self.batches.load(Ordering::Relaxed);
         let mut timeout = None;
         as_data_thread(|| {
             self.drive(|cx| {
@@ -167,7 +168,7 @@ impl Lead {
                 timeout.as_mut().poll(cx)
             });
         });
-        Some(self.batches.load(Ordering::Relaxed).wrapping_sub(before))
+        true
     }
 
     /// Who has led will not do so again soon: the data thread takes over at once.
@@ -186,6 +187,11 @@ impl Lead {
         let batches = self.batches.load(Ordering::Relaxed);
         self.batches
             .store(batches.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// How many batches of messages came to the process.
+    pub(crate) fn batches(&self) -> u64 {
+        self.batches.load(Ordering::Relaxed)
     }
 
     fn is_bound(&self) -> bool {
@@ -291,12 +297,12 @@ mod tests {
             &self,
             until: Option<Instant>,
             mut there: impl FnMut(&mut Context<'_>) -> Poll<()>,
-        ) -> u64 {
+        ) {
             let end = Instant::now() + PATIENCE;
             loop {
                 self.lead.offer();
-                if let Some(batches) = self.lead.take(until, &mut there) {
-                    return batches;
+                if self.lead.take(until, &mut there) {
+                    return;
                 }
                 assert!(Instant::now() < end, "nobody lets go");
                 thread::yield_now();
@@ -339,7 +345,7 @@ mod tests {
         loop {
             data.take(None, |_| Poll::Ready(()));
             // Unless this thread was kept from the processor meanwhile.
-            if data.lead.take(None, |_| Poll::Ready(())).is_some() {
+            if data.lead.take(None, |_| Poll::Ready(())) {
                 break;
             }
             assert!(Instant::now() < end, "the data thread is there at once");
@@ -355,26 +361,18 @@ mod tests {
             assert!(!lead.offer(), "it is not the data thread's to give");
             let other = lead.clone();
             let other = thread::spawn(move || other.take(None, |_| Poll::Ready(())));
-            assert_eq!(other.join().unwrap(), None);
+            assert!(!other.join().unwrap());
             Poll::Ready(())
         });
         data.end();
     }
 
     #[test]
-    fn a_lead_ends_at_its_time_and_counts_what_came() {
+    fn a_lead_ends_at_its_time() {
         let data = Data::start();
         let until = Instant::now() + Duration::from_millis(20);
-        let lead = data.lead.clone();
-        let mut counted = false;
-        let batches = data.take(Some(until), |_| {
-            if !std::mem::replace(&mut counted, true) {
-                lead.count_batch();
-            }
-            Poll::Pending
-        });
+        data.take(Some(until), |_| Poll::Pending);
         assert!(Instant::now() >= until);
-        assert_eq!(batches, 1);
         data.end();
     }
 
@@ -388,7 +386,7 @@ mod tests {
             ender.get_or_insert_with(|| thread::spawn(move || lead.end()));
             Poll::Pending
         });
-        assert_eq!(lead.take(None, |_| Poll::Ready(())), None, "it is over");
+        assert!(!lead.take(None, |_| Poll::Ready(())), "it is over");
         ender.unwrap().join().unwrap();
         assert!(data.thread.join().unwrap());
     }
@@ -405,7 +403,7 @@ mod tests {
         });
         let bound = binder.unwrap().join().unwrap();
         assert!(!lead.offer());
-        assert_eq!(lead.take(None, |_| Poll::Ready(())), None);
+        assert!(!lead.take(None, |_| Poll::Ready(())));
         assert_eq!(data.where_tasks_run().recv_timeout(PATIENCE), Ok(data.id()));
         drop(bound);
         data.take(None, |_| Poll::Ready(()));
@@ -422,7 +420,7 @@ mod tests {
         let _entered = other.enter();
         assert!(!may_lead());
         data.lead.offer();
-        assert_eq!(data.lead.take(None, |_| Poll::Ready(())), None);
+        assert!(!data.lead.take(None, |_| Poll::Ready(())));
         data.end();
     }
 }

@@ -1,6 +1,6 @@
 //! `Rhythm`: whether an inbox's messages come one by one, with long waits between them, to a consumer that comes back for the next at once.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use crate::options::AWAY;
 
@@ -19,15 +19,18 @@ pub(crate) struct Rhythm {
     habit: AtomicU32,
     /// When the consumer last woke.
     woke_ns: AtomicU64,
+    reading: AtomicBool,
 }
 
 impl Rhythm {
-    /// The consumer begins to wait.
-    pub(crate) fn waits(&self, now_ns: u64) {
+    /// The consumer begins to wait. False: it comes back late.
+    pub(crate) fn waits(&self, now_ns: u64) -> bool {
         let away = now_ns.saturating_sub(self.woke_ns.load(Ordering::Relaxed));
-        if u128::from(away) > AWAY.as_nanos() {
+        let in_time = u128::from(away) <= AWAY.as_nanos();
+        if !in_time {
             self.breaks();
         }
+        in_time
     }
 
     /// The consumer has waited since then, while so many batches of messages came to the process, if that is known.
@@ -46,6 +49,15 @@ impl Rhythm {
         let habit = self.habit.load(Ordering::Relaxed);
         self.habit
             .store(habit.saturating_sub(BREAK), Ordering::Relaxed);
+    }
+
+    /// The consumer is to read the network by itself in its next wait, or is not any more.
+    pub(crate) fn set_reading(&self, reading: bool) {
+        self.reading.store(reading, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_reading(&self) -> bool {
+        self.reading.load(Ordering::Relaxed)
     }
 
     /// It is not to be a habit for a while.
