@@ -185,7 +185,7 @@ impl Inbox {
         was_empty
     }
 
-    /// The next message; waits for one.
+    /// The next message; waits for one, and [reads the network](crate#threads) meanwhile if messages come one by one.
     #[inline]
     pub fn recv(&self) -> Result<Message, RecvError> {
         match self.next_at_hand() {

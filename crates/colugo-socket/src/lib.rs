@@ -31,7 +31,7 @@
 //!
 //! All sockets of a process share one data thread, which starts with the first socket and ends with the last. On Linux a thread that waits in `recv`
 //! for messages that come one by one, more than 0.2 ms apart, reads the network in its place, for all sockets: a message then wakes one thread, not
-//! two. [`Builder::any_thread`] says when that is not done.
+//! two. Its stack should have 128 KiB for that. [`Builder::any_thread`] says when it is not done.
 #![forbid(unsafe_code)]
 // Nothing a peer sends may end in a panic; the modules that take octets apart deny unchecked arithmetic as well.
 #![cfg_attr(

@@ -264,7 +264,8 @@ pub struct Subscriber<T = Bytes> {
 }
 
 impl<T: 'static> Subscriber<T> {
-    /// The next message; waits for one.
+    /// The next message; waits for one. On Linux a thread that waits for messages that come one by one reads the network meanwhile, so that it is
+    /// woken alone.
     ///
     /// # Errors
     /// The message does not decode, or the node is closed.

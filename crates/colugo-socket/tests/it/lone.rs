@@ -13,6 +13,9 @@ use crate::PATIENCE;
 /// Longer than the wait that makes a message a lone one.
 const LONE: Duration = Duration::from_millis(1);
 
+/// Of the receiver's thread, which runs the engine's tasks: the least that a C library may give one (musl).
+const STACK: usize = 128 << 10;
+
 /// A subscriber with a thread that takes its messages, and a publisher that sends to it.
 struct Lone {
     publisher: PubSocket,
@@ -45,10 +48,12 @@ impl Lone {
         let publisher = publisher_for(&subscriber);
         events.recv_timeout(PATIENCE).unwrap();
         let taken = Arc::new(AtomicU64::new(0));
-        let thread = thread::spawn({
+        let receiver = thread::Builder::new().stack_size(STACK);
+        let work = {
             let (inbox, taken) = (inbox.clone(), taken.clone());
             move || take_all(&inbox, wait, &taken)
-        });
+        };
+        let thread = receiver.spawn(work).unwrap();
         Self {
             publisher,
             subscriber,
