@@ -21,6 +21,9 @@ use crate::simulator;
 use crate::stamping::SendClock;
 use crate::stats::Sent;
 
+/// With so many peers a sender that may wait does not help to write while their queues have room: the fewer and the larger the writes, the less
+/// each message costs, and the data thread makes them as large as the queues.
+const CROWD: usize = 8;
 /// A sender that drops so many messages in a row gives its processor away once: the writer may need it.
 const YIELD_AFTER_DROPS: u32 = 64;
 
@@ -114,6 +117,7 @@ impl Core {
         let mut kicks: Option<Kicks> = None;
         let mut slowed = Vec::new();
         let framed = frame_once(table.sessions, out);
+        let helps = drop_full || table.sessions < CROWD;
         for slot in table.slots_mut() {
             if !slot.wants(topic) {
                 if stamped {
@@ -127,6 +131,7 @@ impl Core {
                 Some(frame) => outbox.push_framed(frame),
             }) {
                 Pushed::Queued => sent.queued += 1,
+                Pushed::Plenty if !helps => sent.queued += 1,
                 pushed @ (Pushed::Writer | Pushed::Plenty) => {
                     sent.queued += 1;
                     kicks.get_or_insert_default().add(&slot.link, pushed);
