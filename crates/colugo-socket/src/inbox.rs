@@ -71,7 +71,7 @@ struct State {
     sleepers: usize,
     wakers: Vec<Waker>,
     closed: bool,
-    /// What the consumer may take while it waits.
+    /// What the consumer may take while it waits, and who knows what else comes.
     lead: Option<Arc<Lead>>,
 }
 
@@ -165,12 +165,14 @@ impl Inbox {
         state.queue.push_back(item);
         self.waiting.store(state.queue.len(), Ordering::Release);
         let sleepers = state.sleepers;
-        if sleepers == 1
-            && self.rhythm.is_lone()
-            && let Some(lead) = lead.filter(|lead| lead.offer())
-        {
-            state.lead = Some(lead.clone());
-            self.rhythm.set_reading(true);
+        if let Some(lead) = lead {
+            let offered = sleepers == 1 && self.rhythm.is_lone() && lead.offer();
+            if offered {
+                self.rhythm.set_reading(true);
+            }
+            if offered || state.lead.is_none() {
+                state.lead = Some(lead.clone());
+            }
         }
         let wakers = std::mem::take(&mut state.wakers);
         drop(state);

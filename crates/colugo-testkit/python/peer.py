@@ -1,7 +1,7 @@
 """A ZeroMQ program on real libzmq that does what it is told: one JSON object a line comes in, one goes out.
 
 The Rust side is `colugo_testkit::ZmqPeer`. Every order is `{"do": NAME, ...}`; the answer is `{"ok": RESULT}` or
-`{"error": TEXT}`. It ends when its standard input does, whatever it is doing then.
+`{"error": TEXT}`, and none to `drop`. It ends when its standard input does, whatever it is doing then.
 
 A frame is `{"hex": "00ff"}`, or, where it is long, `{"fill": LENGTH, "seed": S}`: see `pattern`.
 """
@@ -85,6 +85,11 @@ class Peer:
     def do_close(self, socket, linger_ms=0):
         self.sockets.pop(socket).close(linger_ms)
 
+    def drop(self, socket):
+        """Nobody holds it any more. What is queued is sent, and then it dials no more."""
+        if dropped := self.sockets.pop(socket, None):
+            dropped.close(PATIENCE_MS)
+
     def do_send(self, socket, frames):
         self._wait(socket, zmq.POLLOUT, PATIENCE_MS)
         self.sockets[socket].send_multipart([decode(frame) for frame in frames])
@@ -161,8 +166,12 @@ def main():
     threading.Thread(target=read_orders, args=(orders,), daemon=True).start()
     peer = Peer()
     while True:
+        order = orders.get()
+        if order["do"] == "drop":  # the one order without an answer
+            peer.drop(order["socket"])
+            continue
         try:
-            answer = {"ok": peer.obey(orders.get())}
+            answer = {"ok": peer.obey(order)}
         except Exception as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)

@@ -1,7 +1,7 @@
 //! `Program`: another process that ends with the test. It is killed when dropped; and as its standard input ends when the test's process
 //! does, programs that watch that end even then.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -52,13 +52,16 @@ impl Program {
 
     /// Writes a line to its standard input.
     pub fn say(&mut self, line: &str) {
-        let written = match &mut self.stdin {
-            Some(stdin) => writeln!(stdin, "{line}").and_then(|()| stdin.flush()),
-            None => panic!("{}: its input is closed", self.name),
-        };
-        if let Err(error) = written {
+        if let Err(error) = self.try_say(line) {
             panic!("{} takes no input: {error}", self.name);
         }
+    }
+
+    /// The same, where it may have ended.
+    pub fn try_say(&mut self, line: &str) -> io::Result<()> {
+        let stdin = self.stdin.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        writeln!(stdin, "{line}")?;
+        stdin.flush()
     }
 
     /// Ends its standard input.

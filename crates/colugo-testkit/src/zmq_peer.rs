@@ -16,7 +16,8 @@ const LONG: usize = 1024;
 #[derive(Debug)]
 pub struct ZmqPeer(Mutex<Program>);
 
-/// A libzmq socket.
+/// A libzmq socket. Dropped, it is closed once it has sent what is queued: one that went on dialling would be let in by whoever listens at that
+/// port next.
 #[derive(Debug)]
 pub struct ZmqSocket<'a> {
     peer: &'a ZmqPeer,
@@ -186,6 +187,14 @@ impl<'a> ZmqSocket<'a> {
         order["socket"] = self.id.into();
         self.peer.program().say(&order.to_string());
         Working(self.peer)
+    }
+}
+
+impl Drop for ZmqSocket<'_> {
+    fn drop(&mut self) {
+        // Without an answer, which would be taken for that of an order that is being carried out; and its process may have been killed.
+        let order = json!({"do": "drop", "socket": self.id});
+        let _ = self.peer.program().try_say(&order.to_string());
     }
 }
 
