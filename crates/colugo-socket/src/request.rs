@@ -138,14 +138,11 @@ impl Turns {
 impl Core {
     /// Asks the next peer in turn. True: it is a REP, and the number went along.
     fn ask(&self, id: &[u8; 8], out: &Outgoing<'_>) -> Result<(LinkId, bool), SendError> {
-        let only_reps = self
-            .peers()
-            .iter()
-            .all(|p| p.socket_type() == SocketType::Rep);
+        let peers = self.peers();
+        let only_reps = peers.iter().all(|p| p.socket_type() == SocketType::Rep);
         // With a ROUTER among the peers no number is sent: programs on bare ROUTER sockets expect the plain envelope.
         let head: [&[u8]; 2] = [id, b""];
-        let wait_for_peer = self.peers().is_empty();
-        if wait_for_peer {
+        if peers.is_empty() {
             if runtime::on_data_thread() {
                 return Err(SendError::WouldDeadlock);
             }
