@@ -32,7 +32,7 @@ mod linux {
             set(&timer, NEVER).ok().map(|()| Self(timer))
         }
 
-        /// Goes off after so long, not sooner or later, whatever was said before.
+        /// Goes off after so long, whatever was said before.
         pub(crate) fn set(&self, after: Duration) {
             // A time of zero would be never.
             let after = after.max(Duration::from_nanos(1));

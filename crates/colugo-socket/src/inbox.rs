@@ -45,6 +45,8 @@ pub struct Inbox {
     /// The last batch taken had many messages.
     many: AtomicBool,
     rhythm: Rhythm,
+    /// The consumer was offered the lead: it is to read the network by itself while it waits.
+    reading: AtomicBool,
     pub(crate) losses: Losses,
 }
 
@@ -107,6 +109,7 @@ impl Inbox {
             waiting: AtomicUsize::new(0),
             many: AtomicBool::new(false),
             rhythm: Rhythm::default(),
+            reading: AtomicBool::new(false),
             losses: Losses::default(),
         }
     }
@@ -168,7 +171,7 @@ impl Inbox {
         if let Some(lead) = lead {
             let offered = sleepers == 1 && self.rhythm.is_lone() && lead.offer();
             if offered {
-                self.rhythm.set_reading(true);
+                self.reading.store(true, Ordering::Relaxed);
             }
             if offered || state.lead.is_none() {
                 state.lead = Some(lead.clone());
@@ -363,9 +366,9 @@ impl Inbox {
         let in_time = self.rhythm.waits(since);
         let lead = lock(&self.state).lead.clone();
         let before = lead.as_ref().map(|lead| lead.batches());
-        let reads = lead
-            .as_ref()
-            .is_some_and(|lead| self.rhythm.is_reading() && self.read(lead, deadline, in_time));
+        let reads = lead.as_ref().is_some_and(|lead| {
+            self.reading.load(Ordering::Relaxed) && self.read(lead, deadline, in_time)
+        });
         let slept = if reads { Ok(()) } else { self.sleep(deadline) };
         let batches = lead
             .zip(before)
@@ -380,14 +383,14 @@ impl Inbox {
     /// Reads the network by itself until something is there, where messages come one by one. False: that is not so, or somebody else reads.
     fn read(&self, lead: &Lead, deadline: Option<Instant>, in_time: bool) -> bool {
         // A runtime's clock is coarse: the rest is slept.
-        let until = deadline.map(|deadline| deadline.checked_sub(READ_BEFORE));
-        let is_soon = until.is_some_and(|until| until.is_none_or(|until| until <= Instant::now()));
+        let until = deadline.map(|end| end.checked_sub(READ_BEFORE).unwrap_or(end));
+        let is_soon = until.is_some_and(|until| until <= Instant::now());
         if is_soon || !self.rhythm.is_lone() {
-            self.rhythm.set_reading(false);
+            self.reading.store(false, Ordering::Relaxed);
             lead.recall();
             return false;
         }
-        let reads = lead.take(until.flatten(), |cx| {
+        let reads = lead.take(until, |cx| {
             if self.register(cx.waker()) {
                 Poll::Pending
             } else {
@@ -395,7 +398,7 @@ impl Inbox {
             }
         });
         if !reads {
-            self.rhythm.set_reading(false);
+            self.reading.store(false, Ordering::Relaxed);
             // Others read, or the data thread comes too late to let go: not to be tried each time.
             if in_time {
                 self.rhythm.forget();

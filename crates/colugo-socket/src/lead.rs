@@ -122,9 +122,8 @@ impl Lead {
 
     /// Has the data thread let go, for a receiver that is about to be woken. False: it does not lead, or no receiver may.
     pub(crate) fn offer(&self) -> bool {
-        let offers = self.alarm.is_some()
-            && self.bound.load(Ordering::SeqCst) == 0
-            && *lock(&self.turn) == Turn::DataThread;
+        let offers =
+            self.alarm.is_some() && !self.is_bound() && *lock(&self.turn) == Turn::DataThread;
         if offers {
             self.offered.store(true, Ordering::SeqCst);
             self.nudge.notify_waiters();

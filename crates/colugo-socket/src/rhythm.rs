@@ -1,6 +1,6 @@
 //! `Rhythm`: whether an inbox's messages come one by one, with long waits between them, to a consumer that comes back for the next at once.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::options::AWAY;
 
@@ -19,7 +19,6 @@ pub(crate) struct Rhythm {
     habit: AtomicU32,
     /// When the consumer last woke.
     woke_ns: AtomicU64,
-    reading: AtomicBool,
 }
 
 impl Rhythm {
@@ -49,15 +48,6 @@ impl Rhythm {
         let habit = self.habit.load(Ordering::Relaxed);
         self.habit
             .store(habit.saturating_sub(BREAK), Ordering::Relaxed);
-    }
-
-    /// The consumer is to read the network by itself in its next wait, or is not any more.
-    pub(crate) fn set_reading(&self, reading: bool) {
-        self.reading.store(reading, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_reading(&self) -> bool {
-        self.reading.load(Ordering::Relaxed)
     }
 
     /// It is not to be a habit for a while.
