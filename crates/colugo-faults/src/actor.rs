@@ -83,8 +83,12 @@ impl Actor {
     /// Tells it to do something, and waits until it has.
     pub(crate) fn ask(&mut self, order: Value) -> Value {
         let asked = order.to_string();
-        self.try_ask(order)
-            .unwrap_or_else(|error| panic!("{} was told {asked}: {error}", self.name))
+        self.try_ask(order).unwrap_or_else(|error| {
+            panic!(
+                "{} was told {asked}: {error}; it has seen {:?}",
+                self.name, self.events
+            )
+        })
     }
 
     pub(crate) fn try_ask(&mut self, order: Value) -> Result<Value, String> {

@@ -405,7 +405,7 @@ impl Pump {
             }
             SocketType::XPub => Some(to.publish_now(out, false)?.map(|sent| sent.dropped)),
             SocketType::Router => to.route_now(out).map(|done| done.map(|()| 0)),
-            _ => to.distribute_now(&[], out).map(|done| done.map(|_| 0)),
+            _ => to.distribute_now(out).map(|done| done.map(|_| 0)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `Turns`: the strict alternation of REQ and REP, and their envelopes (RFC 28). REQ puts a number before the delimiter when it asks a REP,
 //! which gives it back untouched: a late answer is then never taken for another.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use crate::gate::lock;
 use crate::inbox::Inbox;
 use crate::message::{LinkId, Message, Outgoing};
 use crate::random;
-use crate::runtime;
+use crate::table::Slot;
 
 /// Whose turn it is.
 #[derive(Debug, Default)]
@@ -136,33 +137,23 @@ impl Turns {
 }
 
 impl Core {
-    /// Asks the next peer in turn. True: it is a REP, and the number went along.
+    /// Asks the next peer in turn; waits until one is there. True: it is a REP, and the number went along. Others are sent none: programs on
+    /// bare ROUTER sockets expect the plain envelope.
     fn ask(&self, id: &[u8; 8], out: &Outgoing<'_>) -> Result<(LinkId, bool), SendError> {
-        let peers = self.peers();
-        let only_reps = peers.iter().all(|p| p.socket_type() == SocketType::Rep);
-        // With a ROUTER among the peers no number is sent: programs on bare ROUTER sockets expect the plain envelope.
-        let head: [&[u8]; 2] = [id, b""];
-        if peers.is_empty() {
-            if runtime::on_data_thread() {
-                return Err(SendError::WouldDeadlock);
-            }
-            let there = || (self.is_closing() || !self.peers().is_empty()).then_some(());
-            let patience = match self.options.overflow {
-                crate::Overflow::Block(patience) => patience,
-                crate::Overflow::DropNewest => return Err(SendError::Full),
-            };
-            self.peers_changed
-                .wait_until(Instant::now().checked_add(patience), there)
-                .ok_or(SendError::Full)?;
-            return self.ask(id, out);
-        }
-        let head = if only_reps {
-            &head[..]
-        } else {
-            head.get(1..).unwrap_or_default()
+        let (numbered, plain): ([&[u8]; 2], [&[u8]; 1]) = ([id, b""], [b""]);
+        let to_rep = Cell::new(false);
+        // Whoever is only being dialled may be of any kind, and may never come.
+        let head = |slot: &Slot| {
+            let peer = slot.peer.as_ref()?;
+            to_rep.set(peer.socket_type() == SocketType::Rep);
+            Some(if to_rep.get() {
+                &numbered[..]
+            } else {
+                &plain[..]
+            })
         };
-        self.distribute(head, out, true)
-            .map(|link| (link, only_reps))
+        let link = self.distribute_behind(head, out, true)?;
+        Ok((link, to_rep.get()))
     }
 }
 

@@ -20,6 +20,7 @@ use crate::runtime;
 use crate::simulator;
 use crate::stamping::SendClock;
 use crate::stats::Sent;
+use crate::table::Slot;
 
 /// With so many peers a sender that may wait does not help to write while their queues have room: the fewer and the larger the writes, the less
 /// each message costs, and the data thread makes them as large as the queues.
@@ -173,23 +174,29 @@ impl Core {
 
     /// To the next peer with room, in turn.
     #[inline]
-    pub(crate) fn distribute(
+    pub(crate) fn distribute(&self, out: &Outgoing<'_>, wait: bool) -> Result<LinkId, SendError> {
+        self.distribute_behind(bare, out, wait)
+    }
+
+    /// To the next peer with room, in turn, behind the frames that `head` gives for it. One without any is passed over.
+    #[inline]
+    pub(crate) fn distribute_behind<'a>(
         &self,
-        head: &[&[u8]],
+        head: impl Fn(&Slot) -> Option<&'a [&'a [u8]]>,
         out: &Outgoing<'_>,
         wait: bool,
     ) -> Result<LinkId, SendError> {
         self.check_size(out)?;
-        match self.distribute_now(head, out) {
+        match self.distribute_behind_now(&head, out) {
             Some(done) => done,
-            None => self.distribute_patiently(head, out, wait),
+            None => self.distribute_patiently(&head, out, wait),
         }
     }
 
     #[cold]
-    fn distribute_patiently(
+    fn distribute_patiently<'a>(
         &self,
-        head: &[&[u8]],
+        head: impl Fn(&Slot) -> Option<&'a [&'a [u8]]>,
         out: &Outgoing<'_>,
         wait: bool,
     ) -> Result<LinkId, SendError> {
@@ -204,16 +211,21 @@ impl Core {
             return Err(SendError::WouldDeadlock);
         }
         self.make_room();
-        let now = || self.distribute_now(head, out);
+        let now = || self.distribute_behind_now(&head, out);
         self.room
             .wait_until(self.patience(), now)
             .unwrap_or_else(refused)
     }
 
     #[inline]
-    pub(crate) fn distribute_now(
+    pub(crate) fn distribute_now(&self, out: &Outgoing<'_>) -> Option<Result<LinkId, SendError>> {
+        self.distribute_behind_now(bare, out)
+    }
+
+    #[inline]
+    fn distribute_behind_now<'a>(
         &self,
-        head: &[&[u8]],
+        head: impl Fn(&Slot) -> Option<&'a [&'a [u8]]>,
         out: &Outgoing<'_>,
     ) -> Option<Result<LinkId, SendError>> {
         if self.is_closing() {
@@ -371,6 +383,12 @@ impl Core {
         }
         Ok(())
     }
+}
+
+/// The head of a message that has none.
+#[inline]
+fn bare(_: &Slot) -> Option<&'static [&'static [u8]]> {
+    Some(&[])
 }
 
 /// A large message that is not ours to share, framed once for several peers. Small ones are copied into each queue: that costs less than to

@@ -460,12 +460,12 @@ impl<K: Distributes> Socket<K> {
     /// Sends to the next peer with room, in turn; waits for room as [`Builder::overflow`] says. Gives the link it took.
     #[inline]
     pub fn send<'a>(&self, message: impl Into<Outgoing<'a>>) -> Result<LinkId, SendError> {
-        self.core.distribute(&[], &message.into(), true)
+        self.core.distribute(&message.into(), true)
     }
 
     /// Sends if a peer has room now.
     pub fn try_send<'a>(&self, message: impl Into<Outgoing<'a>>) -> Result<LinkId, SendError> {
-        self.core.distribute(&[], &message.into(), false)
+        self.core.distribute(&message.into(), false)
     }
 
     /// Sends as soon as a peer has room. Cancel-safe: a dropped future has sent nothing.
@@ -474,12 +474,12 @@ impl<K: Distributes> Socket<K> {
         message: impl Into<Outgoing<'a>>,
     ) -> Result<LinkId, SendError> {
         let message = message.into();
-        poll_fn(|cx| match self.core.distribute_now(&[], &message) {
+        poll_fn(|cx| match self.core.distribute_now(&message) {
             Some(done) => Poll::Ready(done),
             None => {
                 self.core.room.register(cx);
                 self.core
-                    .distribute_now(&[], &message)
+                    .distribute_now(&message)
                     .map_or(Poll::Pending, Poll::Ready)
             }
         })

@@ -270,17 +270,20 @@ impl Table {
             .filter_map(|slot| slot.peer.as_ref().map(|peer| (&slot.link, peer)))
     }
 
-    /// Queues a message for the next link in turn that takes it.
+    /// Queues a message for the next link in turn that takes it, behind the frames that `head` gives for it; a link without any is passed over.
     #[inline]
-    pub(crate) fn push_in_turn(
+    pub(crate) fn push_in_turn<'a>(
         &mut self,
-        head: &[&[u8]],
+        head: impl Fn(&Slot) -> Option<&'a [&'a [u8]]>,
         out: &Outgoing<'_>,
     ) -> Option<(&Arc<Link>, Pushed)> {
         let (limit, first) = (self.limit, self.next);
         let places = (first..self.slots.len()).chain(0..first.min(self.slots.len()));
         for place in places {
             let Some(Some(slot)) = self.slots.get_mut(place) else {
+                continue;
+            };
+            let Some(head) = head(slot) else {
                 continue;
             };
             let pushed = slot.push(limit, None, |outbox| outbox.push(head, out));

@@ -132,7 +132,7 @@ impl World {
         } else {
             Outgoing::Slice(&message)
         };
-        if let Ok(link) = node.core().distribute(&[], &out, false) {
+        if let Ok(link) = node.core().distribute(&out, false) {
             node.number();
             let dialled = node.dialled(link);
             self.history.queued(node.life, number, link, dialled);

@@ -130,6 +130,32 @@ fn a_late_answer_is_not_taken_for_the_next_one(at: Transport) {
     assert_eq!(req.recv_timeout(PATIENCE).unwrap().payload(), "in time");
 }
 
+/// Each of them in its own envelope, and none that is still being dialled.
+#[test]
+fn a_req_asks_those_who_are_there_a_rep_with_a_number_and_a_router_without() {
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (rep, router) = (RepSocket::new().unwrap(), RouterSocket::new().unwrap());
+    let req = ReqSocket::new().unwrap();
+    let mute_at = mute.local_addr().unwrap();
+    req.connect(format!("tcp://{mute_at}")).unwrap();
+    req.connect(rep.bind("tcp://127.0.0.1:0").unwrap()).unwrap();
+    req.connect(router.bind("tcp://127.0.0.1:0").unwrap())
+        .unwrap();
+    assert!(req.wait_for_peers(2, PATIENCE));
+    for round in 0..6u8 {
+        req.send(&[round]).unwrap();
+        if round % 2 == 0 {
+            assert_eq!(rep.recv_timeout(PATIENCE).unwrap().payload()[..], [round]);
+            rep.send(&[round]).unwrap();
+        } else {
+            let question = router.recv_timeout(PATIENCE).unwrap();
+            assert_eq!(question.frames()[1..], [&[][..], &[round]]);
+            router.send(question.frames()).unwrap();
+        }
+        assert_eq!(req.recv_timeout(PATIENCE).unwrap().payload()[..], [round]);
+    }
+}
+
 fn a_router_answers_by_identity(at: Transport) {
     let router = RouterSocket::new().unwrap();
     let endpoint = router.bind(at.any()).unwrap();
