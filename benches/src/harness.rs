@@ -1,13 +1,14 @@
 //! Starts measuring processes and plays the runner's part of the conversation with them. Knows neither rows nor engines.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use kit::Result;
 use kit::report::Report;
+
+use crate::copy::Copy;
 
 /// Who plays a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +64,8 @@ impl Part {
 /// How to measure.
 #[derive(Debug, Clone)]
 pub struct Harness {
-    program: PathBuf,
+    own: Copy,
+    peers: Option<Copy>,
     secs: f64,
 }
 
@@ -71,22 +73,27 @@ impl Harness {
     /// Runs of `secs` seconds, in processes of this very program.
     pub fn new(secs: f64) -> Result<Self> {
         Ok(Self {
-            program: std::env::current_exe()?,
+            own: Copy::of(std::env::current_exe()?)?,
+            peers: None,
             secs,
         })
     }
 
-    /// Says what to do if the program with the other implementations is not there.
-    pub fn check_peers(&self) -> Result<()> {
-        let program = self.program.with_file_name(PEERS);
-        if program.exists() {
-            return Ok(());
+    /// And of the program with the other implementations; says what to do if it is not there.
+    pub fn with_peers(mut self) -> Result<Self> {
+        let program = std::env::current_exe()?.with_file_name(PEERS);
+        if !program.exists() {
+            let advice = "`cargo xtask bench --peers` builds it";
+            return Err(format!("{} is not there: {advice}", program.display()).into());
         }
-        Err(format!(
-            "{} is not there: `cargo xtask bench --peers` builds it",
-            program.display()
-        )
-        .into())
+        self.peers = Some(Copy::of(program)?);
+        Ok(self)
+    }
+
+    /// What is started from here on runs from other copies of the programs.
+    pub fn renew(&self) -> Result<()> {
+        self.own.renew()?;
+        self.peers.as_ref().map_or(Ok(()), Copy::renew)
     }
 
     /// One run between two processes: `binder` says where it is, `dialler` goes there.
@@ -130,10 +137,10 @@ impl Harness {
         said: Sender<(usize, String)>,
     ) -> Result<Process> {
         let program = match part.program {
-            Program::Own => self.program.clone(),
-            Program::Peers => self.program.with_file_name(PEERS),
+            Program::Own => &self.own,
+            Program::Peers => self.peers.as_ref().ok_or("peers were not asked for")?,
         };
-        let mut command = Command::new(&program);
+        let mut command = Command::new(program.path());
         command
             .arg("child")
             .arg(part.role)
@@ -145,7 +152,7 @@ impl Harness {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| format!("{} does not start: {error}", program.display()))?;
+            .map_err(|error| format!("{} does not start: {error}", program.path().display()))?;
         let stdin = child.stdin.take();
         let stdout = child.stdout.take();
         let process = Process { child, stdin };

@@ -6,6 +6,7 @@ mod bare;
 mod beside;
 mod calls;
 mod catalogue;
+mod copy;
 mod courses;
 mod discovery_side;
 mod engine;
@@ -72,9 +73,9 @@ fn run(arguments: &Arguments) -> Result<bool> {
         }
         return Ok(true);
     }
-    let harness = Harness::new(arguments.secs)?;
+    let mut harness = Harness::new(arguments.secs)?;
     if arguments.options.peers {
-        harness.check_peers()?;
+        harness = harness.with_peers()?;
     }
     let head = format!(
         "{}. {}. Medians of {} × {} s.",

@@ -80,6 +80,9 @@ impl Suite {
         let mut reports = vec![Vec::new(); contenders.len()];
         let mut failures: BTreeMap<&str, String> = BTreeMap::new();
         for _ in 0..options.runs {
+            if let Err(error) = harness.renew() {
+                eprintln!("  {error}");
+            }
             for (contender, reports) in contenders.iter().zip(&mut reports) {
                 match contender.run(harness) {
                     Ok(report) => {
