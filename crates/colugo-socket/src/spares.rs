@@ -13,7 +13,7 @@ pub(crate) const LARGE_FROM: usize = 16 << 10;
 const SMALL: usize = 3;
 /// What a thread keeps in all, but for a single buffer that may have any size: as much as may wait in an inbox by default.
 const OCTETS: usize = 16 << 20;
-/// How many of the oldest are looked at.
+/// How many are looked at, of the youngest that are free and of the oldest.
 const LOOKS: usize = 4;
 /// A buffer is not taken for less than this part of it.
 const WASTE: usize = 8;
@@ -49,7 +49,7 @@ impl Spares {
         empty(self.small.pop_front()?)
     }
 
-    /// An empty buffer for `needed` octets, if one of the oldest large ones is free and large enough.
+    /// An empty buffer for `needed` octets, if one of the large ones that are looked at is free and large enough.
     pub(crate) fn large(&self, needed: usize) -> Option<BytesMut> {
         with(|large| large.take(needed))?
     }
@@ -119,7 +119,12 @@ impl Large {
     fn take(&mut self, needed: usize) -> Option<BytesMut> {
         let likely = needed / 2..=needed.saturating_mul(WASTE);
         let fits = |piece: &Bytes| likely.contains(&piece.len()) && piece.is_unique();
-        let free = self.pieces.iter().take(LOOKS).position(fits)?;
+        // They are let go of in about the order in which they were handed over: the youngest that is free is the one still in a cache.
+        let free = self.pieces.partition_point(Bytes::is_unique);
+        let young = (free.saturating_sub(LOOKS)..free).rev();
+        let free = young
+            .chain(0..LOOKS)
+            .find(|at| self.pieces.get(*at).is_some_and(fits))?;
         empty(self.remove(free)?).filter(|buffer| buffer.capacity() >= needed)
     }
 
@@ -193,6 +198,25 @@ mod tests {
         assert!(spares.large(LARGE_FROM).is_some(), "a younger one is free");
         drop(held);
         assert!(spares.large(LARGE_FROM).is_some());
+    }
+
+    #[test]
+    fn of_the_large_buffers_the_youngest_that_is_free_comes_back() {
+        let mut large = Large::default();
+        let pieces: Vec<_> = (0..8).map(|_| piece(LARGE_FROM)).collect();
+        for piece in &pieces {
+            large.keep(piece);
+        }
+        let places: Vec<_> = pieces.iter().map(|piece| piece.as_ptr()).collect();
+        // Those after the fifth are still read.
+        let mut read = pieces;
+        read.drain(..5);
+        let took: Vec<_> = std::iter::from_fn(|| large.take(LARGE_FROM)).collect();
+        let took: Vec<_> = took.iter().map(|buffer| buffer.as_ptr()).collect();
+        assert_eq!(
+            took,
+            [places[4], places[3], places[2], places[1], places[0]]
+        );
     }
 
     #[test]
