@@ -9,6 +9,10 @@ use crate::clock;
 const STAMP_AFTER_NS: u64 = 100_000;
 /// The clock is read at every so-manieth message, if no queue was empty.
 const CLOCK_EVERY: u64 = 16;
+/// And where so many, at the pace of those since it was read last, take no longer than this, at every so-manieth of these: reading it is 2 of
+/// the 40 ns that a message of a fast stream takes.
+const CLOCK_EVERY_FAST: u64 = 64;
+const FAST_NS: u64 = 50_000;
 
 /// Reads the wall clock at most once a send.
 #[derive(Debug, Default)]
@@ -37,6 +41,8 @@ pub(crate) struct Stamping {
     peer_expects: u64,
     /// From this number on the clock is read.
     clock_at: u64,
+    /// At which it was read last, and when that was.
+    clock_read: (u64, u64),
     /// No stamp yet since the peer subscribed.
     started: bool,
     last_ns: u64,
@@ -77,13 +83,25 @@ impl Stamping {
         let told = self.started && seq == self.peer_expects && !queue_was_empty;
         self.peer_expects = seq.wrapping_add(1);
         self.next_seq = self.peer_expects;
-        self.clock_at = (seq / CLOCK_EVERY)
-            .saturating_add(1)
-            .saturating_mul(CLOCK_EVERY);
+        let every = self.pace(seq, now);
+        let next = self.peer_expects.checked_next_multiple_of(every);
+        self.clock_at = next.unwrap_or(NEVER);
         if told && now.saturating_sub(self.last_ns) <= STAMP_AFTER_NS {
             return None;
         }
         Some(self.stamp(seq, now))
+    }
+
+    /// After how many messages the clock is read again.
+    fn pace(&mut self, seq: u64, now: u64) -> u64 {
+        let (from, then) = std::mem::replace(&mut self.clock_read, (seq, now));
+        let messages = seq.saturating_sub(from);
+        let took_ns = now.saturating_sub(then).saturating_mul(CLOCK_EVERY_FAST);
+        if messages >= CLOCK_EVERY && took_ns <= FAST_NS.saturating_mul(messages) {
+            CLOCK_EVERY_FAST
+        } else {
+            CLOCK_EVERY
+        }
     }
 
     /// A message was not queued because the queue was full.
@@ -221,6 +239,28 @@ mod tests {
             stamping.before(17, true, &mut clock(500_001)).is_some(),
             "empty queue"
         );
+    }
+
+    #[test]
+    fn the_clock_is_read_less_often_while_messages_follow_each_other_fast() {
+        let read = |messages: std::ops::Range<u64>, pace_ns: u64| {
+            let mut stamping = Stamping::default();
+            let mut before = |seq, was_empty| {
+                stamping.before(seq, was_empty, &mut clock(1 + seq * pace_ns));
+                stamping.clock_read.0
+            };
+            before(messages.start, true);
+            let mut read: Vec<u64> = messages.skip(1).map(|seq| before(seq, false)).collect();
+            read.dedup();
+            read
+        };
+        assert_eq!(read(0..200, 40), [0, 16, 64, 128, 192]);
+        assert_eq!(
+            read(0..50, 1_000),
+            [0, 16, 32, 48],
+            "64 would take too long"
+        );
+        assert_eq!(read(15..100, 40), [16, 32, 64], "one message tells no pace");
     }
 
     #[test]
