@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use kit::Result;
 use kit::report::Report;
 
-use crate::copy::Copy;
+use crate::fresh_copy::FreshCopy;
 
 /// Who plays a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,8 +64,8 @@ impl Part {
 /// How to measure.
 #[derive(Debug, Clone)]
 pub struct Harness {
-    own: Copy,
-    peers: Option<Copy>,
+    own: FreshCopy,
+    peers: Option<FreshCopy>,
     secs: f64,
 }
 
@@ -73,7 +73,7 @@ impl Harness {
     /// Runs of `secs` seconds, in processes of this very program.
     pub fn new(secs: f64) -> Result<Self> {
         Ok(Self {
-            own: Copy::of(std::env::current_exe()?)?,
+            own: FreshCopy::of(std::env::current_exe()?)?,
             peers: None,
             secs,
         })
@@ -86,14 +86,14 @@ impl Harness {
             let advice = "`cargo xtask bench --peers` builds it";
             return Err(format!("{} is not there: {advice}", program.display()).into());
         }
-        self.peers = Some(Copy::of(program)?);
+        self.peers = Some(FreshCopy::of(program)?);
         Ok(self)
     }
 
     /// What is started from here on runs from other copies of the programs.
     pub fn renew(&self) -> Result<()> {
         self.own.renew()?;
-        self.peers.as_ref().map_or(Ok(()), Copy::renew)
+        self.peers.as_ref().map_or(Ok(()), FreshCopy::renew)
     }
 
     /// One run between two processes: `binder` says where it is, `dialler` goes there.

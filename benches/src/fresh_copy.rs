@@ -8,12 +8,12 @@ use kit::Result;
 
 /// A copy of a program, in `measured/` where that lies.
 #[derive(Debug, Clone)]
-pub struct Copy {
+pub struct FreshCopy {
     original: PathBuf,
     path: PathBuf,
 }
 
-impl Copy {
+impl FreshCopy {
     /// The first copy.
     pub fn of(original: PathBuf) -> Result<Self> {
         let directory = original.with_file_name("measured");
