@@ -161,7 +161,7 @@ impl<K: Kind> Builder<K> {
     /// ([`SocketEvent::Stalled`]): libzmq, for one, answers nothing while its receive queue is full.
     ///
     /// A longer `timeout` is for networks that lose much: where one packet of ten is lost, TCP says nothing for 6 s about once in an hour of
-    /// 200 messages a second, and what is on its way is lost with the connection (and counted).
+    /// a stream of 200 messages a second, and what is on its way is lost with the connection (and counted).
     pub fn heartbeat(mut self, interval: Duration, timeout: Duration) -> Self {
         self.options.heartbeat = Some(Heartbeat { interval, timeout });
         self

@@ -9,9 +9,9 @@ use crate::clock;
 const STAMP_AFTER_NS: u64 = 100_000;
 /// The clock is read at every so-manieth message, if no queue was empty.
 const CLOCK_EVERY: u64 = 16;
-/// And where so many, at the pace of those since it was read last, take no longer than this, at every so-manieth of these: reading it is 2 of
-/// the 40 ns that a message of a fast stream takes.
+/// In a fast stream at every so-manieth: reading it is 2 of the 40 ns that a message takes there.
 const CLOCK_EVERY_FAST: u64 = 64;
+/// A stream is fast where so many, at the pace of the messages since the clock was read last, take no longer than this.
 const FAST_NS: u64 = 50_000;
 
 /// Reads the wall clock at most once a send.
@@ -83,7 +83,7 @@ impl Stamping {
         let told = self.started && seq == self.peer_expects && !queue_was_empty;
         self.peer_expects = seq.wrapping_add(1);
         self.next_seq = self.peer_expects;
-        let every = self.pace(seq, now);
+        let every = self.note_reading(seq, now);
         let next = self.peer_expects.checked_next_multiple_of(every);
         self.clock_at = next.unwrap_or(NEVER);
         if told && now.saturating_sub(self.last_ns) <= STAMP_AFTER_NS {
@@ -92,8 +92,8 @@ impl Stamping {
         Some(self.stamp(seq, now))
     }
 
-    /// After how many messages the clock is read again.
-    fn pace(&mut self, seq: u64, now: u64) -> u64 {
+    /// The clock was read. Gives after how many messages it is read again.
+    fn note_reading(&mut self, seq: u64, now: u64) -> u64 {
         let (from, then) = std::mem::replace(&mut self.clock_read, (seq, now));
         let messages = seq.saturating_sub(from);
         let took_ns = now.saturating_sub(then).saturating_mul(CLOCK_EVERY_FAST);
